@@ -1,0 +1,101 @@
+"""A deployment: one attempt to bring one target to one digest."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from listener.model.base import Noun
+
+
+class State(StrEnum):
+    """Where a deployment stands; the last six are final."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    PULLING = "pulling"
+    CHECKING = "checking"
+    SWAPPING = "swapping"
+    WATCHING = "watching"
+    REVERTING = "reverting"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    ROLLBACK_FAILED = "rollback_failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in _FINAL
+
+
+_FINAL = {
+    State.SUCCEEDED,
+    State.ROLLED_BACK,
+    State.FAILED,
+    State.SUPERSEDED,
+    State.SKIPPED,
+    State.ROLLBACK_FAILED,
+}
+
+
+class Trigger(StrEnum):
+    """Why a deployment began."""
+
+    PUSH = "push"
+    RECONCILE = "reconcile"
+    MANUAL = "manual"
+    ROLLBACK = "rollback"
+
+
+class Step(Noun):
+    """One step of a deployment as the timeline shows it."""
+
+    name: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    detail: str | None = None
+
+
+class Deployment(Noun):
+    """One attempt to bring one target to one digest; ends in exactly one final state.
+
+    `tag` is the tag asked for; `to_digest` is known once the registry was asked, or from the
+    start where a person named it. `force` deploys a digest that would otherwise be skipped.
+    `pushes` are the ids that led here, `received_at` the arrival of the first of them.
+    `gap_seconds` is how long nobody answered for the target, as seen from the engine.
+    `logs` are the last lines of a container that failed.
+    """
+
+    id: str
+    target: str
+    host: str
+    trigger: Trigger
+    image: str
+    tag: str | None = None
+    from_digest: str | None = None
+    to_digest: str | None = None
+    state: State = State.QUEUED
+    reason: str | None = None
+    force: bool = False
+    pushes: tuple[str, ...] = ()
+    received_at: datetime | None = None
+    queued_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    gap_seconds: float | None = None
+    steps: tuple[Step, ...] = ()
+    logs: tuple[str, ...] = ()
+
+
+def new_deployment_id(moment: datetime) -> str:
+    """An id that sorts by time and whose last eight characters name the swap's containers."""
+    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{secrets.token_hex(4)}"
+
+
+def short_id(deployment_id: str) -> str:
+    """The eight characters that container names carry."""
+    return deployment_id[-8:]

@@ -1,0 +1,254 @@
+"""A target: one thing that runs an image on one engine, its settings and what it runs now."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from semantic_version import NpmSpec, Version
+
+from listener.model.base import Noun, Seconds
+from listener.model.deployment import State
+from listener.model.reference import is_tag, parse_reference
+
+
+class TagPolicy(Noun):
+    """Which tags a target follows: exactly one of the four kinds is set."""
+
+    exact: str | None = None
+    semver: str | None = None
+    glob: str | None = None
+    regex: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"exact": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(kind is not None for kind in (self.exact, self.semver, self.glob, self.regex)) != 1:
+            raise ValueError(
+                'give a tag, or exactly one of {semver: "^1.4"}, {glob: …}, {regex: …}'
+            )
+        return self
+
+    @field_validator("exact")
+    @classmethod
+    def _a_tag(cls, value: str | None) -> str | None:
+        if value is not None and not is_tag(value):
+            raise ValueError(f"{value!r} is not a tag")
+        return value
+
+    @field_validator("semver")
+    @classmethod
+    def _a_range(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                NpmSpec(value)
+            except ValueError:
+                raise ValueError(f'{value!r} is not a version range like "^1.4"') from None
+        return value
+
+    @field_validator("regex")
+    @classmethod
+    def _a_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as problem:
+                raise ValueError(f"{value!r} is not a regular expression: {problem}") from None
+        return value
+
+    def matches(self, tag: str) -> bool:
+        """Whether a pushed tag fits."""
+        if self.exact is not None:
+            return tag == self.exact
+        if self.semver is not None:
+            version = version_of(tag)
+            return version is not None and version in NpmSpec(self.semver)
+        if self.glob is not None:
+            return fnmatchcase(tag, self.glob)
+        return re.fullmatch(self.regex or "", tag) is not None
+
+    def __str__(self) -> str:
+        if self.exact is not None:
+            return self.exact
+        kind = "semver" if self.semver else "glob" if self.glob else "regex"
+        return f"{kind} {self.semver or self.glob or self.regex}"
+
+
+def version_of(tag: str) -> Version | None:
+    """The version that a tag spells, with or without a leading ``v``; None for other tags."""
+    try:
+        return Version(tag.removeprefix("v"))
+    except ValueError:
+        return None
+
+
+class ComposeService(Noun):
+    """A service of a Compose project, as its containers' labels name it."""
+
+    project: str
+    service: str
+
+
+class Health(Noun):
+    """How a new container proves itself."""
+
+    timeout: Seconds | None = None
+    settle: Seconds = 10.0
+    http: str | None = None
+    tcp: str | None = None
+    exec: tuple[str, ...] | None = None
+
+    @field_validator("http")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/:]*:\d{1,5}(/\S*)?", value):
+            raise ValueError(f"{value!r} is not an address like http://:8000/ready")
+        return value
+
+    @field_validator("tcp")
+    @classmethod
+    def _a_port(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^/:]*:\d{1,5}", value):
+            raise ValueError(f'{value!r} is not a port like ":5432"')
+        return value
+
+    @field_validator("exec")
+    @classmethod
+    def _a_command(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and not value:
+            raise ValueError('give a command like ["pg_isready"]')
+        return value
+
+
+class TargetSettings(Noun):
+    """What the configuration file or labels say of one target; absent keys have the defaults."""
+
+    image: str | None = None
+    tag: TagPolicy | None = None
+    container: str | None = None
+    compose: ComposeService | None = None
+    service: str | None = None
+    host: str | None = None
+    strategy: Literal["auto", "recreate", "start-first", "warm"] = "auto"
+    health: Health = Health()
+    rollback: bool = True
+    debounce: Seconds = 2.0
+    pull_timeout: Seconds = 600.0
+    parallelism: Annotated[int, Field(ge=1)] = 1
+    keep: Annotated[int, Field(ge=1)] = 3
+    reconcile: Seconds = 1800.0
+
+    @field_validator("image")
+    @classmethod
+    def _a_repository(cls, value: str | None) -> str | None:
+        if value is not None:
+            reference = parse_reference(value)
+            if reference.tag or reference.digest:
+                raise ValueError(f"{value!r}: give the repository alone, the tag goes under tag:")
+        return value
+
+
+class Target(Noun):
+    """One thing on one engine as the worker sees it now.
+
+    `image` is the normal form (``registry/repository``), `spelling` how the container itself
+    names it, `tag` the tag in that spelling (``latest`` where it has neither tag nor digest, None
+    where it has a digest only), `policy` the tags that it follows. `digests` are all digests that
+    the running image is known by. `problem` says why it cannot be deployed; then fields of what
+    runs may be empty.
+    """
+
+    name: str
+    host: str
+    driver: Literal["container", "compose", "swarm"] = "container"
+    settings: TargetSettings
+    image: str = ""
+    spelling: str = ""
+    tag: str | None = None
+    policy: TagPolicy | None = None
+    container: str = ""
+    container_id: str = ""
+    image_id: str = ""
+    digests: tuple[str, ...] = ()
+    health: Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"] = "absent"
+    problem: str | None = None
+
+
+class Good(Noun):
+    """A digest that a target ran and that was committed as healthy.
+
+    `image_id` is the engine's id of it, `image_config` the image's own defaults (Config of the
+    image's inspect), kept because nothing can be subtracted from a container without them.
+    """
+
+    digest: str
+    tag: str | None = None
+    image_id: str = ""
+    image_config: dict[str, Any] = {}
+    deployment: str | None = None
+    at: datetime
+
+
+class Bad(Noun):
+    """A digest that a target was taken back from."""
+
+    digest: str
+    deployment: str
+    reason: str
+    at: datetime
+
+
+class Memory(Noun):
+    """What is known of one target beyond what runs: newest first, at most `keep` good ones."""
+
+    good: tuple[Good, ...] = ()
+    bad: tuple[Bad, ...] = ()
+
+
+class Pause(Noun):
+    """Why and since when a target takes no deployments."""
+
+    reason: str
+    at: datetime
+
+
+class LastDeployment(Noun):
+    """The newest deployment as a target's view shows it."""
+
+    id: str
+    state: State
+    reason: str | None = None
+    finished_at: datetime | None = None
+
+
+class TargetView(Noun):
+    """A target as workers publish it and the API shows it."""
+
+    name: str
+    host: str
+    driver: str
+    image: str
+    tag: str | None = None
+    policy: TagPolicy | None = None
+    digest: str | None = None
+    last_good_digest: str | None = None
+    health: str = "absent"
+    state: Literal["idle", "deploying", "waiting", "paused", "invalid"] = "idle"
+    reason: str | None = None
+    last_deployment: LastDeployment | None = None
+
+
+class HostView(Noun):
+    """A worker as the API shows it."""
+
+    name: str
+    engine_version: str | None = None
+    last_seen: datetime
+    running: tuple[str, ...] = ()
