@@ -1,4 +1,4 @@
-"""Structured logs: one line for each thing that happened, as JSON or, on a terminal, for the eye."""
+"""Structured logs: one line for each thing that happened, JSON or, on a terminal, for the eye."""
 
 from __future__ import annotations
 

@@ -35,92 +35,101 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        reg = {"registry": self.registry}
+        reg = self.registry
         at = ["target", "host"]
         self._hook_requests = Counter(
-            "listener_hook_requests", "Hook requests answered.", ["hook", "provider", "code"], **reg
+            "listener_hook_requests",
+            "Hook requests answered.",
+            ["hook", "provider", "code"],
+            registry=reg,
         )
         self._hook_duration = Histogram(
             "listener_hook_duration_seconds",
             "Time from the request's head to its answer.",
             ["hook"],
             buckets=_HOOKS,
-            **reg,
+            registry=reg,
         )
         self._pushes = Counter(
-            "listener_pushes", "Pushes by what became of them.", ["hook", "outcome"], **reg
+            "listener_pushes", "Pushes by what became of them.", ["hook", "outcome"], registry=reg
         )
         self._deployments = Counter(
             "listener_deployments",
             "Deployments that ended.",
             ["target", "host", "trigger", "state"],
-            **reg,
+            registry=reg,
         )
         self._duration = Histogram(
             "listener_deployment_duration_seconds",
             "Time from the start of a deployment to its end.",
             ["target", "host", "state"],
             buckets=_DURATIONS,
-            **reg,
+            registry=reg,
         )
         self._step = Histogram(
-            "listener_step_duration_seconds", "Time of one step.", ["step"], buckets=_STEPS, **reg
+            "listener_step_duration_seconds",
+            "Time of one step.",
+            ["step"],
+            buckets=_STEPS,
+            registry=reg,
         )
         self._gap = Histogram(
-            "listener_gap_seconds", "Time without a container.", at, buckets=_GAPS, **reg
+            "listener_gap_seconds", "Time without a container.", at, buckets=_GAPS, registry=reg
         )
         self._lead = Histogram(
             "listener_lead_time_seconds",
             "Time from the push's arrival to its commit.",
             at,
             buckets=_DURATIONS,
-            **reg,
+            registry=reg,
         )
         self._rollbacks = Counter(
             "listener_rollbacks",
             "Rollbacks by what caused them.",
             ["target", "host", "reason"],
-            **reg,
+            registry=reg,
         )
         self._recovery = Histogram(
             "listener_recovery_seconds",
             "Time from the first failed or taken back deployment to the next good one.",
             at,
             buckets=_RECOVERIES,
-            **reg,
+            registry=reg,
         )
         self._info = Gauge(
             "listener_target_info",
             "What a target runs.",
             ["target", "host", "driver", "image", "tag", "digest"],
-            **reg,
+            registry=reg,
         )
-        self._healthy = Gauge("listener_target_healthy", "1 while it is healthy.", at, **reg)
+        self._healthy = Gauge("listener_target_healthy", "1 while it is healthy.", at, registry=reg)
         self._last = Gauge(
             "listener_target_last_deployment_timestamp_seconds",
             "When the newest deployment ended in this state.",
             ["target", "host", "state"],
-            **reg,
+            registry=reg,
         )
         self._lease_lost = Counter(
-            "listener_lease_lost", "Times a worker lost its engine.", ["host"], **reg
+            "listener_lease_lost", "Times a worker lost its engine.", ["host"], registry=reg
         )
         self._worker_up = Gauge(
-            "listener_worker_up", "1 while the worker of this host acts.", ["host"], **reg
+            "listener_worker_up", "1 while the worker of this host acts.", ["host"], registry=reg
         )
-        self._redis_up = Gauge("listener_redis_up", "1 while Redis answers.", **reg)
+        self._redis_up = Gauge("listener_redis_up", "1 while Redis answers.", registry=reg)
         self._redis_durable = Gauge(
-            "listener_redis_durable", "1 if Redis keeps acknowledged pushes on disk.", **reg
+            "listener_redis_durable", "1 if Redis keeps acknowledged pushes on disk.", registry=reg
         )
         self._reload_ok = Gauge(
-            "listener_config_last_reload_successful", "1 if the newest file is in force.", **reg
+            "listener_config_last_reload_successful",
+            "1 if the newest file is in force.",
+            registry=reg,
         )
         self._reload_at = Gauge(
             "listener_config_last_reload_success_timestamp_seconds",
             "When a configuration was last taken.",
-            **reg,
+            registry=reg,
         )
-        Gauge("listener_build_info", "The version that runs.", ["version"], **reg).labels(
+        Gauge("listener_build_info", "The version that runs.", ["version"], registry=reg).labels(
             __version__
         ).set(1)
         self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
