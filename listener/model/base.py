@@ -9,8 +9,10 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NUMBER = r"\d{1,12}(?:\.\d{1,9})?"
+_DURATION = re.compile(rf"(?:{_NUMBER}(?:ms|s|m|h|d))+")
+_PART = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
+_LONGEST = 999_999_999.0  # seconds, 31 years: what is longer is a slip of the pen
 
 
 class Noun(BaseModel):
@@ -33,7 +35,10 @@ def parse_duration(value: object) -> float:
         if text == "0":
             return 0.0
         if _DURATION.fullmatch(text):
-            return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+            seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+            if seconds > _LONGEST:
+                raise ValueError(f"{text!r} is longer than 30 years")
+            return seconds
     raise ValueError(f"{value!r} is not a duration: write it like 500ms, 10s, 5m or 1h30m")
 
 
@@ -49,6 +54,17 @@ Seconds = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
 ]
 """A duration: written with a unit, held as seconds."""
+
+
+def _no_boolean(value: object) -> object:
+    # A bool is an int to Python: `keep: yes` would silently mean 1.
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number, not true or false")  # noqa: TRY004 - for pydantic
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+"""A whole number; never a boolean."""
 
 
 def utc_now() -> datetime:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from semantic_version import NpmSpec, Version
 
-from listener.model.base import Noun, Seconds
+from listener.model.base import Noun, Seconds, Whole
 from listener.model.deployment import State
 from listener.model.reference import is_tag, parse_reference
 
@@ -59,7 +59,7 @@ class TagPolicy(Noun):
         if value is not None:
             try:
                 re.compile(value)
-            except re.error as problem:
+            except (re.error, OverflowError, RecursionError) as problem:
                 raise ValueError(f"{value!r} is not a regular expression: {problem}") from None
         return value
 
@@ -141,8 +141,8 @@ class TargetSettings(Noun):
     rollback: bool = True
     debounce: Seconds = 2.0
     pull_timeout: Seconds = 600.0
-    parallelism: Annotated[int, Field(ge=1)] = 1
-    keep: Annotated[int, Field(ge=1)] = 3
+    parallelism: Annotated[Whole, Field(ge=1)] = 1
+    keep: Annotated[Whole, Field(ge=1)] = 3
     reconcile: Seconds = 1800.0
 
     @field_validator("image")
