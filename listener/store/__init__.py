@@ -1,0 +1,47 @@
+"""The only package that touches Redis: pushes, lanes, journals, history, the lease, and a server
+of our own where none is given.
+"""
+
+from listener.store.archive import Archive, Queue
+from listener.store.client import Store, connect
+from listener.store.durability import Durability, durability
+from listener.store.embedded import EmbeddedRedis, server_binary
+from listener.store.errors import (
+    AlreadyRunning,
+    Backlog,
+    EmbeddedError,
+    LeaseLost,
+    NewerSchema,
+    Unavailable,
+)
+from listener.store.lease import Holder, Lease
+from listener.store.ledger import Command, Lane, Ledger, PushAck
+from listener.store.pushes import PushLog, PushRecord
+from listener.store.state_dir import WorkerLock, instance
+
+__all__ = [
+    "AlreadyRunning",
+    "Archive",
+    "Backlog",
+    "Command",
+    "Durability",
+    "EmbeddedError",
+    "EmbeddedRedis",
+    "Holder",
+    "Lane",
+    "Lease",
+    "LeaseLost",
+    "Ledger",
+    "NewerSchema",
+    "PushAck",
+    "PushLog",
+    "PushRecord",
+    "Queue",
+    "Store",
+    "Unavailable",
+    "WorkerLock",
+    "connect",
+    "durability",
+    "instance",
+    "server_binary",
+]

@@ -1,0 +1,192 @@
+"""What readers see: the API, the command line and the receiver. They never pass the fence, so
+they write commands and pauses only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from listener.model.base import Noun
+from listener.model.deployment import Deployment, State
+from listener.model.target import HostView, Memory, Pause, TargetView
+from listener.store import keys, scripts
+from listener.store.client import Reply, Store
+from listener.store.errors import Backlog
+from listener.store.ledger import Command, Lane, read_lanes
+
+_PAGE = 100
+_UNREAD_CAP = 1_000
+"""Above this the depth of a queue says "many"; counting further would only cost."""
+
+
+class Queue(Noun):
+    """What a host has not begun: unread pushes and commands, waiting deployments.
+
+    `oldest_seconds` is how long the oldest of them waits; 0 where there are none.
+    """
+
+    depth: int = 0
+    oldest_seconds: float = 0.0
+
+
+class Archive:
+    """Targets, hosts, deployments, pauses and queues; commands and pauses to write.
+
+    All methods raise `Unavailable`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def hosts(self) -> list[HostView]:
+        """All workers that ever published, by name."""
+        texts = await self._store.call("HVALS", keys.HOSTS)
+        views = [HostView.model_validate_json(text) for text in texts]
+        return sorted(views, key=lambda view: view.name)
+
+    async def targets(self) -> list[TargetView]:
+        """All targets as their workers last published them, by name and host."""
+        hosts = await self._host_names()
+        answers = await self._store.pipe([("HVALS", keys.views(host)) for host in hosts])
+        views = [TargetView.model_validate_json(text) for texts in answers for text in texts]
+        return sorted(views, key=lambda view: (view.name, view.host))
+
+    async def deployment(self, deployment_id: str) -> Deployment | None:
+        """One deployment; None where there is none, or it fell off the history."""
+        text = await self._store.call("GET", keys.deployment(deployment_id))
+        return Deployment.model_validate_json(text) if text else None
+
+    async def deployments(
+        self,
+        target: str | None = None,
+        host: str | None = None,
+        state: State | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> list[Deployment]:
+        """Deployments, newest first; only those older than the id `before`, where given."""
+        indexes = await self._indexes(target, host)
+        found: list[Deployment] = []
+        while len(found) < limit:
+            ids = await self._page(indexes, before)
+            if not ids:
+                break
+            before = ids[-1]
+            texts = await self._store.call("MGET", *(keys.deployment(id_) for id_ in ids))
+            records = [Deployment.model_validate_json(text) for text in texts if text]
+            found += [
+                record
+                for record in records
+                if (host is None or record.host == host)
+                and (state is None or record.state == state)
+            ]
+        return found[:limit]
+
+    async def lanes(self, host: str) -> dict[str, Lane]:
+        """The lanes of a host that hold something, by target."""
+        return await read_lanes(self._store, host)
+
+    async def memory(self, host: str, target: str) -> Memory:
+        """What is known of a target beyond what runs; empty where nothing is."""
+        text = await self._store.call("HGET", keys.memory(host), target)
+        return Memory.model_validate_json(text) if text else Memory()
+
+    async def pauses(self) -> dict[tuple[str, str], Pause]:
+        """The paused targets: (target, host) -> pause."""
+        fields = await self._store.call("HGETALL", keys.PAUSED)
+        found: dict[tuple[str, str], Pause] = {}
+        for field, text in zip(fields[::2], fields[1::2], strict=True):
+            target, _, host = field.rpartition("@")
+            found[target, host] = Pause.model_validate_json(text)
+        return found
+
+    async def pause(self, host: str, target: str, pause: Pause) -> None:
+        """Lets a target take no deployments until `resume`."""
+        await self._store.call(
+            "HSET", keys.PAUSED, keys.paused(host, target), pause.model_dump_json()
+        )
+
+    async def resume(self, host: str, target: str) -> None:
+        """Lets a target take deployments again."""
+        await self._store.call("HDEL", keys.PAUSED, keys.paused(host, target))
+
+    async def submit(self, host: str, command: Command) -> None:
+        """Sends a command to the worker of a host; a new deployment is recorded in the same step.
+
+        Raises `Backlog` where the worker has not read its commands for long.
+        """
+        deployment = command.deployment
+        record = "" if command.kind == "cancel" else deployment.model_dump_json()
+        taken = await self._store.run(
+            scripts.SUBMIT,
+            [
+                keys.commands(host),
+                keys.deployment(deployment.id),
+                keys.HISTORY,
+                keys.history(host, deployment.target),
+            ],
+            [keys.COMMANDS_CAP, deployment.id, record, command.model_dump_json()],
+        )
+        if not taken:
+            raise Backlog(
+                f"{keys.COMMANDS_CAP} commands wait for the worker of {host}: is it running?"
+            )
+
+    async def queue(self) -> dict[str, Queue]:
+        """What each host has not begun."""
+        hosts = await self._host_names()
+        groups = await self._groups()
+        return {
+            host: await self._queue(host, groups.get(keys.group(host), "0-0")) for host in hosts
+        }
+
+    async def _queue(self, host: str, read_until: str) -> Queue:
+        pending, unread, commands = await self._store.pipe(
+            [
+                ("XPENDING", keys.PUSHES, keys.group(host)) if read_until != "0-0" else ("TIME",),
+                ("XRANGE", keys.PUSHES, f"({read_until}", "+", "COUNT", _UNREAD_CAP),
+                ("XRANGE", keys.commands(host), "-", "+", "COUNT", _UNREAD_CAP),
+            ]
+        )
+        waiting = [lane.waiting for lane in (await self.lanes(host)).values() if lane.waiting]
+        records = [await self.deployment(id_) for id_ in waiting]
+        since = [record.queued_at.timestamp() for record in records if record is not None]
+        since += [_milliseconds(entry[0]) / 1000 for entry in (*unread[:1], *commands[:1])]
+        delivered = int(pending[0]) if read_until != "0-0" else 0
+        if delivered:
+            since.append(_milliseconds(pending[1]) / 1000)
+        depth = len(waiting) + delivered + len(unread) + len(commands)
+        oldest = max(0.0, time.time() - min(since)) if since else 0.0
+        return Queue(depth=depth, oldest_seconds=oldest)
+
+    async def _groups(self) -> dict[str, str]:
+        """The group of each host -> the last entry that was delivered to it."""
+        if not await self._store.call("EXISTS", keys.PUSHES):
+            return {}
+        groups: dict[str, str] = {}
+        for fields in await self._store.call("XINFO", "GROUPS", keys.PUSHES):
+            facts = dict(zip(fields[::2], fields[1::2], strict=True))
+            groups[facts["name"]] = facts["last-delivered-id"]
+        return groups
+
+    async def _host_names(self) -> list[str]:
+        return sorted(await self._store.call("HKEYS", keys.HOSTS))
+
+    async def _indexes(self, target: str | None, host: str | None) -> list[str]:
+        if target is None:
+            return [keys.HISTORY]
+        hosts = [host] if host is not None else await self._host_names()
+        return [keys.history(name, target) for name in hosts]
+
+    async def _page(self, indexes: Sequence[str], before: str | None) -> list[str]:
+        newest = f"({before}" if before else "+"
+        answers = await self._store.pipe(
+            [("ZREVRANGEBYLEX", index, newest, "-", "LIMIT", 0, _PAGE) for index in indexes]
+        )
+        return sorted({id_ for ids in answers for id_ in ids}, reverse=True)[:_PAGE]
+
+
+def _milliseconds(entry_id: Reply) -> int:
+    """When a stream entry was made: the first half of its id."""
+    return int(str(entry_id).split("-", 1)[0])

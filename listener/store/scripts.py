@@ -1,0 +1,78 @@
+"""The Lua scripts: each is one indivisible step that may be repeated with the same outcome.
+
+They use nothing newer than Redis 6.2 and name every key in KEYS.
+"""
+
+from __future__ import annotations
+
+APPEND = """
+-- KEYS: the stream, then the dedupe key of each push
+-- ARGV: cap, oldest age in ms, dedupe seconds, then id and JSON of each push
+-- Answers the stored id of each push: its own where it is new, and again when the call is repeated.
+local answers = {}
+for i = 2, #KEYS do
+  local id, body = ARGV[2 * i], ARGV[2 * i + 1]
+  local known = redis.call('GET', KEYS[i])
+  if not known then
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'push', body)
+    redis.call('SET', KEYS[i], id, 'EX', ARGV[3])
+    known = id
+  end
+  answers[i - 1] = known
+end
+local now = tonumber(redis.call('TIME')[1]) * 1000
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[2])))
+return answers
+"""
+
+SUBMIT = """
+-- KEYS: commands, deployment, history, history of the target
+-- ARGV: cap, deployment id, record ('' where it exists already), command
+-- Answers 0 where the stream is full. A record that exists shows a repeated call.
+if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
+if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
+if ARGV[3] ~= '' then
+  redis.call('SET', KEYS[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], 0, ARGV[2])
+  redis.call('ZADD', KEYS[4], 0, ARGV[2])
+end
+redis.call('XADD', KEYS[1], '*', 'command', ARGV[4])
+return 1
+"""
+
+ACQUIRE = """
+-- KEYS: lease, fence. ARGV: owner, details, ttl in ms, the highest fence that the caller had.
+-- Answers {fence, value}, or 0 where another owner holds it. A repeated call takes it again.
+local held = redis.call('GET', KEYS[1])
+if held and string.match(held, '^%d+ (%S+) ') ~= ARGV[1] then return 0 end
+if tonumber(redis.call('GET', KEYS[2]) or '0') < tonumber(ARGV[4]) then
+  redis.call('SET', KEYS[2], ARGV[4])
+end
+local fence = redis.call('INCR', KEYS[2])
+local value = string.format('%.0f', fence) .. ' ' .. ARGV[1] .. ' ' .. ARGV[2]
+redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
+return {fence, value}
+"""
+
+FENCED = """
+-- KEYS: lease, fence, then every key that is written
+-- ARGV: our value, our fence, ttl in ms, then commands: name, index of the key, n, n arguments
+-- Answers 0 and does nothing where the lease is not ours. It is ours while it holds our value, or
+-- has run out and nobody has had one since. Without commands this is the renewal.
+local held = redis.call('GET', KEYS[1])
+if held ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+local i = 4
+while i <= #ARGV do
+  local last = i + 2 + tonumber(ARGV[i + 2])
+  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, last))
+  i = last + 1
+end
+return 1
+"""
+
+RELEASE = """
+-- KEYS: lease. ARGV: our value.
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
