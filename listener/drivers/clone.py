@@ -68,25 +68,11 @@ def plan_clone(old: Snapshot, reference: str, setting: Setting) -> Clone:
     return Clone(body, later, tuple(notes))
 
 
-_APART = frozenset(
-    [
-        "Image",
-        "Hostname",
-        "User",
-        "WorkingDir",
-        "StopSignal",
-        "Env",
-        "Cmd",
-        "Entrypoint",
-        "Labels",
-        "ExposedPorts",
-        "Volumes",
-        "Healthcheck",
-        "MacAddress",
-        "OnBuild",
-        "ArgsEscaped",
-    ]
-)
+APART = {
+    *("Image", "Hostname", "User", "WorkingDir", "StopSignal", "Env", "Cmd", "Entrypoint"),
+    *("Labels", "ExposedPorts", "Volumes", "Healthcheck", "MacAddress", "OnBuild", "ArgsEscaped"),
+}
+"""The fields of Config that are not simply carried where they are set."""
 
 
 def plan_config(old: Snapshot, reference: str, setting: Setting) -> dict[str, Any]:
@@ -94,14 +80,14 @@ def plan_config(old: Snapshot, reference: str, setting: Setting) -> dict[str, An
     own, image = old.config, old.defaults
     body: dict[str, Any] = {"Image": reference}
     for name, value in own.items():
-        if name not in _APART and (value or (value is not None and name in ZERO_COUNTS)):
+        if name not in APART and (value or (value is not None and name in ZERO_COUNTS)):
             body[name] = value
     body |= {
         name: own[name]
         for name in ("User", "StopSignal")
         if own.get(name) and own[name] != image.get(name)
     }
-    if has_own_name(old) and own.get("Hostname") not in {None, "", old.short_id}:
+    if not generated_name(old):
         body["Hostname"] = own["Hostname"]
     if chose_directory(old, setting):
         body["WorkingDir"] = own["WorkingDir"]
@@ -113,6 +99,11 @@ def plan_config(old: Snapshot, reference: str, setting: Setting) -> dict[str, An
     }
     body |= {name: value for name, value in parts.items() if value}
     return body | chosen_command(old)
+
+
+def generated_name(old: Snapshot) -> bool:
+    """Whether the host name is the engine's, the machine's or another container's."""
+    return not has_own_name(old) or old.config.get("Hostname") in {None, "", old.short_id}
 
 
 def chose_directory(old: Snapshot, setting: Setting) -> bool:

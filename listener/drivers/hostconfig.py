@@ -6,10 +6,12 @@ fields that only echo, that the engine fills in, or that refer to other containe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from listener.drivers.mounts import carried_mounts, named_binds
+from listener.drivers.names import parse_parked
 from listener.drivers.networks import (
     MANY_AT_CREATE,
     interface_sysctls,
@@ -18,31 +20,27 @@ from listener.drivers.networks import (
 )
 from listener.drivers.snapshot import Document, Setting, Snapshot
 
-RESIDUE = frozenset(
-    [
-        "KernelMemory",
-        "KernelMemoryTCP",
-        "ConsoleSize",
-        "Isolation",
-        "ContainerIDFile",
-        "Cgroup",
-        "CpuCount",
-        "CpuPercent",
-        "IOMaximumIOps",
-        "IOMaximumBandwidth",
-    ]
-)
+RESIDUE = {
+    *("KernelMemory", "KernelMemoryTCP", "ConsoleSize", "Isolation", "ContainerIDFile", "Cgroup"),
+    *("CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"),
+}
 """Withdrawn limits, and fields of Windows or of the command line that do nothing here."""
 
-ZERO_COUNTS = frozenset({"Init", "MemorySwappiness", "StopTimeout"})
+ZERO_COUNTS = {"Init", "MemorySwappiness", "StopTimeout"}
 """Fields where zero or false is a choice and only null is none."""
 
 _ONE_HIERARCHY = ("MemorySwappiness", "OomKillDisable", "CpuRealtimePeriod", "CpuRealtimeRuntime")
 """Limits that cgroup v2 does not have; the engine refuses or discards them there."""
 
-_REFUSED_WHEN_JOINED = frozenset(
-    ["PortBindings", "PublishAllPorts", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Links"]
-)
+_REFUSED_WHEN_JOINED = {
+    "PortBindings",
+    "PublishAllPorts",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
+    "Links",
+}
 
 _PATHS_ALWAYS = {
     "MaskedPaths": {"/proc/kcore", "/proc/latency_stats", "/proc/timer_list", "/proc/sched_debug"},
@@ -58,6 +56,7 @@ _PATHS_SOMETIMES = {
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 }
+_OF_ONE_PROCESSOR = re.compile(r"/sys/devices/system/cpu/cpu\d+/thermal_throttle")
 
 
 def plan_host(old: Snapshot, setting: Setting) -> tuple[dict[str, Any], list[str]]:
@@ -103,7 +102,8 @@ def chose_paths(field: str, old: Snapshot) -> bool:
     if value is None:
         return False
     always = _PATHS_ALWAYS[field]
-    return not always <= set(value) <= always | _PATHS_SOMETIMES
+    paths = {path for path in value if not _OF_ONE_PROCESSOR.fullmatch(path)}
+    return not always <= paths <= always | _PATHS_SOMETIMES
 
 
 def repoint(mode: str, setting: Setting) -> str:
@@ -120,11 +120,14 @@ def lent_volumes(entries: list[str] | None, setting: Setting) -> list[str]:
 
 def plain_links(links: list[str] | None, setting: Setting) -> list[str]:
     """Links as one writes them, ``db:alias``, from how the engine shows them, ``/db:/me/alias``."""
-    parted = [link.partition(":") for link in links or ()]
-    return [
-        f"{setting.present(target.lstrip('/'))}:{alias.rpartition('/')[2]}"
-        for target, _, alias in parted
-    ]
+    written = []
+    for link in links or ():
+        target, _, alias = link.partition(":")
+        # A link follows its container, also to the name under which that is parked.
+        parked = parse_parked(target.lstrip("/"))
+        name = parked.name if parked else target.lstrip("/")
+        written.append(f"{setting.present(name)}:{alias.rpartition('/')[2]}")
+    return written
 
 
 def restart_policy(policy: Document | None) -> dict[str, Any]:
