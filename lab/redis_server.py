@@ -1,0 +1,62 @@
+"""A Redis server of our own that keeps every write on disk."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+from lab.ports import free_port
+from lab.process import Process, program
+from lab.waiting import wait_for
+
+
+class RedisServer:
+    """redis-server on a free port of 127.0.0.1; killing and starting it again keeps its data."""
+
+    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+        self.data = directory / "redis"
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        keep = ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
+        self.process = Process(
+            [
+                program("redis-server"),
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data)),
+                *("--save", "", "--maxmemory-policy", "noeviction"),
+                *keep,
+            ],
+            directory / "redis.log",
+        )
+
+    def __enter__(self) -> RedisServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts it and returns once it answers PONG."""
+        self.process.start()
+        wait_for(self._answers, f"Redis on port {self.port} answers")
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self.process.kill()
+
+    def lose_everything(self) -> None:
+        """Stops it and deletes its data."""
+        self.kill()
+        shutil.rmtree(self.data)
+        self.data.mkdir()
+
+    def _answers(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")

@@ -1,0 +1,79 @@
+"""What the levels that need real parts share: an engine for the session, a world for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.engine import Engine, find_engine
+from lab.redis_server import RedisServer
+from lab.registry import Registry
+from lab.world import World
+
+MakeWorld = Callable[..., World]
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remembers whether a test failed, for what its fixtures then show."""
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The engine of this machine, or one of our own where none runs."""
+    found = find_engine()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def make_world(
+    engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[MakeWorld]:
+    """Makes worlds with settings of the test's choice; all are removed after the test."""
+    worlds: list[World] = []
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> World:
+            directory = tmp_path / f"w{len(worlds)}"
+            directory.mkdir()
+            world = World(engine, directory, **options)
+            worlds.append(world)
+            return stack.enter_context(world)
+
+        yield make
+        if request.node.stash.get(_failed, False):
+            for world in worlds:
+                print(f"--- the listener of {world.session} said\n{world.listener.logs()[-20000:]}")
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A world as it comes: registry running, listener not yet started."""
+    return make_world()
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry of its own that notifies nobody."""
+    with Registry(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis server of its own, durable."""
+    with RedisServer(tmp_path) as running:
+        yield running

@@ -1,0 +1,38 @@
+"""The third story: a build machine in a hurry. The newest push wins, what it overtakes says so."""
+
+from __future__ import annotations
+
+import time
+
+from lab.app import Behaviour, Check, Release
+from lab.waiting import wait_for
+from lab.world import World
+
+
+def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> None:
+    url = world.begin("web", Release("1"))
+
+    # A deployment that takes its time runs: version 2 is healthy only after some seconds.
+    slow = Release("2", Behaviour.SLOW, seconds=6, check=Check(start_period=30))
+    first = world.push("web", slow)
+    wait_for(
+        lambda: any(one["state"] == "watching" for one in world.listener.deployments()),
+        "version 2 is being watched",
+    )
+
+    # Meanwhile ten versions are pushed within a second.
+    began = time.monotonic()
+    digests = [world.push("web", Release(str(number))) for number in range(3, 13)]
+    assert time.monotonic() - began < 1.5
+
+    # The running one is finished, then the newest of the ten is deployed and no other.
+    assert world.listener.deployment_of(world.name("web"), first)["state"] == "succeeded"
+    world.listener.deployment_of(world.name("web"), digests[-1])
+    world.wait_answer(url, "12")
+    history = world.listener.quiet()
+    done = [one["to_digest"] for one in history if one["state"] == "succeeded"]
+    assert done == [digests[-1], first]
+    others = {one["state"] for one in history if one["state"] != "succeeded"}
+    assert others <= {"superseded"}, history
+    assert any("superseded" in one["state"] for one in history)
+    assert all(one["reason"] for one in history)
