@@ -6,7 +6,14 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = r"\d{1,12}(?:\.\d{1,9})?"
@@ -51,7 +58,12 @@ def format_duration(seconds: float) -> str:
 
 
 Seconds = Annotated[
-    float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^(0|{_DURATION.pattern})$", "examples": ["10s", "1h30m"]}
+    ),
 ]
 """A duration: written with a unit, held as seconds."""
 
@@ -63,8 +75,8 @@ def _no_boolean(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
-"""A whole number; never a boolean."""
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
+"""A whole number of at least one; never a boolean."""
 
 
 def utc_now() -> datetime:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from semantic_version import NpmSpec, Version
 
-from listener.model.base import Noun, Seconds, Whole
+from listener.model.base import Count, Noun, Seconds
 from listener.model.deployment import State
 from listener.model.reference import is_tag, parse_reference
 
@@ -141,8 +141,8 @@ class TargetSettings(Noun):
     rollback: bool = True
     debounce: Seconds = 2.0
     pull_timeout: Seconds = 600.0
-    parallelism: Annotated[Whole, Field(ge=1)] = 1
-    keep: Annotated[Whole, Field(ge=1)] = 3
+    parallelism: Count = 1
+    keep: Count = 3
     reconcile: Seconds = 1800.0
 
     @field_validator("image")

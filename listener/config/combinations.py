@@ -1,0 +1,160 @@
+"""What no single value shows: keys that exclude, need or contradict each other.
+
+These rules look at the raw contents, so that they speak up along with every other problem; a value
+of a wrong type is left to the settings' own validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+
+from listener.config.document import Document, KeyPath
+from listener.config.quantities import Address, is_name, parse_registry_host
+from listener.config.secret_values import SECRETS, Secret
+from listener.config.settings import Admin, Contents
+
+RUNS = ("container", "compose", "service")
+OWN_KEYS = ("image", "tag", *RUNS, "host")
+"""Keys that make sense for one target only and so have no default."""
+_NOT_A_NAME = "use letters, digits, '.', '_' and '-' only, at most 128, and begin with no sign"
+_UNSIGNED = ("distribution", "dockerhub")
+
+
+def check_combinations(document: Document) -> None:
+    """Reports every impossible combination."""
+    contents = document.contents
+    _ports(document)
+    for path, hook in _entries(contents, "hooks"):
+        _name(document, path)
+        _proof(document, path, hook)
+    _registries(document)
+    defaults = contents.get("defaults")
+    for key in defaults if isinstance(defaults, dict) else ():
+        if key in OWN_KEYS:
+            document.report(("defaults", key), "belongs to one target and has no default")
+    _targets(document)
+
+
+def _entries(
+    contents: Mapping[str, object], section: str
+) -> Iterator[tuple[KeyPath, dict[str, object]]]:
+    entries = contents.get(section)
+    if isinstance(entries, dict):
+        for name, entry in entries.items():
+            if isinstance(entry, dict):
+                yield (section, name), entry
+
+
+def _name(document: Document, path: KeyPath) -> None:
+    if not is_name(str(path[-1])):
+        document.report(path, f"cannot be a name: {_NOT_A_NAME}")
+
+
+def _ports(document: Document) -> None:
+    admin = document.contents.get("admin")
+    given = {
+        "public": document.contents.get("listen", Contents().listen),
+        "admin": admin.get("listen", Admin().listen) if isinstance(admin, dict) else Admin().listen,
+    }
+    try:
+        public, private = (Address.model_validate(value) for value in given.values())
+    except ValidationError:
+        return
+    if public.collides(private):
+        path = ("admin", "listen") if document.has(("admin", "listen")) else ("listen",)
+        document.report(
+            path,
+            f"the admin port ({private}) and the public port ({public}) cannot be the same: "
+            "only the public one may be exposed",
+        )
+
+
+def _given(section: Mapping[str, object], secret: Secret) -> list[str]:
+    return [key for key in secret.spellings if key in section]
+
+
+def _proof(document: Document, path: KeyPath, hook: dict[str, object]) -> None:
+    token, hmac_secret = (secret for secret in SECRETS if secret.section == ("hooks", "*"))
+    signed = _given(hook, hmac_secret)
+    proofs = _given(hook, token) + signed + (["allow_cidrs"] if hook.get("allow_cidrs") else [])
+    anybody = hook.get("unauthenticated") in (True, "true")
+    if not proofs and not anybody:
+        document.report(
+            path,
+            "anybody could call this hook: give token, hmac_secret or allow_cidrs, "
+            "or say unauthenticated: true",
+        )
+    if proofs and anybody:
+        document.report((*path, "unauthenticated"), f"contradicts {proofs[0]}: remove one of them")
+    if signed and hook.get("provider") in _UNSIGNED:
+        document.report(
+            (*path, signed[0]),
+            f"{hook['provider']} signs nothing, so no call would ever pass: use token",
+        )
+    if hook.get("repositories") == []:
+        document.report((*path, "repositories"), "is empty: remove the key to allow all of them")
+
+
+def _registries(document: Document) -> None:
+    owners: dict[str, str] = {}
+    entries = list(_entries(document.contents, "registries"))
+    for path, entry in entries:
+        host = str(path[-1])
+        _claim(document, path, host, host, owners)
+        _login(document, path, entry)
+    for path, entry in entries:
+        aliases = entry.get("aliases")
+        for position, alias in enumerate(aliases if isinstance(aliases, list) else ()):
+            _claim(document, (*path, "aliases", position), alias, str(path[-1]), owners)
+
+
+def _claim(
+    document: Document, path: KeyPath, name: object, owner: str, owners: dict[str, str]
+) -> None:
+    try:
+        host = parse_registry_host(name)
+    except ValueError as problem:
+        if len(path) == 2:  # a registry's own name; aliases are the settings' to judge
+            document.report(path, str(problem))
+        return
+    if host in owners:
+        document.report(path, f"{host} already names the registry {owners[host]}")
+    else:
+        owners[host] = owner
+
+
+def _login(document: Document, path: KeyPath, entry: dict[str, object]) -> None:
+    have = {
+        secret.key: _given(entry, secret)
+        for secret in SECRETS
+        if secret.section == ("registries", "*")
+    }
+    for key, other in (("username", "password"), ("password", "username")):
+        if have[key] and not have[other]:
+            document.report((*path, have[key][0]), f"needs {other} or {other}_file beside it")
+
+
+def _targets(document: Document) -> None:
+    claimed: list[tuple[str, object, str]] = []
+    for path, target in _entries(document.contents, "targets"):
+        _name(document, path)
+        runs = [key for key in RUNS if key in target]
+        if not runs:
+            document.report(path, "say what runs: give one of container, compose and service")
+        for key in runs[1:]:
+            document.report((*path, key), f"give either this or {runs[0]}, not both")
+        container, host = target.get("container"), target.get("host")
+        if not isinstance(container, str):
+            continue
+        if not is_name(container):
+            document.report((*path, "container"), f"{container!r} cannot name a container")
+        for name, where, other in claimed:
+            if name == container and (where == host or None in (where, host)):
+                document.report(
+                    (*path, "container"),
+                    f"{container} is already the container of target {other} on the same host",
+                )
+                break
+        claimed.append((container, host, str(path[-1])))

@@ -1,0 +1,105 @@
+"""A target from the labels of a container: ``listener.enable=true`` and any key of a target."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from listener.config import unsupported
+from listener.config.combinations import RUNS
+from listener.config.document import KeyPath
+from listener.config.load import merged
+from listener.config.sentences import explain
+from listener.model.target import TargetSettings
+
+PREFIX = "listener."
+ENABLE = "listener.enable"
+_OURS = "listener.pin"
+"""Labels that the program itself gives to what it makes."""
+_LISTS: frozenset[KeyPath] = frozenset({("health", "exec")})
+
+
+class LabelError(ValueError):
+    """What is wrong with a container's labels: every problem, joined to one text."""
+
+
+def is_enabled(labels: Mapping[str, str]) -> bool:
+    """Whether the labels make a target of their container; raises LabelError if unclear."""
+    value = labels.get(ENABLE, "false")
+    if value not in ("true", "false"):
+        raise LabelError(f"{ENABLE}: must be true or false, not {value!r}")
+    return value == "true"
+
+
+def settings_from_labels(
+    name: str, labels: Mapping[str, str], defaults: TargetSettings
+) -> TargetSettings:
+    """The settings of the target that the container `name` makes of itself.
+
+    Labels that are not this program's are left alone. Raises LabelError with one sentence for each
+    problem.
+    """
+    problems: list[str] = []
+    try:
+        is_enabled(labels)
+    except LabelError as problem:
+        problems.append(str(problem))
+    said = _nested(labels, problems)
+    for key in RUNS:
+        if said.pop(key, None) is not None:
+            problems.append(f"{PREFIX}{key}: the labelled container itself is what runs")
+    kept, refused = unsupported.strip(said, unsupported.TARGET, TargetSettings.model_fields)
+    problems += [f"{PREFIX}{key}: {unsupported.SENTENCE}" for key in refused]
+    try:
+        settings = merged(defaults, kept | {"container": name})
+    except ValidationError as error:
+        problems += [
+            f"{_spell(details['loc'], labels)}: {explain(details, TargetSettings, None)}"
+            for details in error.errors(include_url=False)
+        ]
+    if problems:
+        raise LabelError("; ".join(problems))
+    return settings
+
+
+def _nested(labels: Mapping[str, str], problems: list[str]) -> dict[str, object]:
+    """Dotted labels as nested keys; two labels that contradict each other are a problem."""
+    said: dict[str, object] = {}
+    for label in sorted(labels):
+        if not label.startswith(PREFIX) or label == ENABLE or label.startswith(_OURS):
+            continue
+        path = tuple(label.removeprefix(PREFIX).split("."))
+        section = said
+        for depth, part in enumerate(path[:-1], 1):
+            inner = section.setdefault(part, {})
+            if not isinstance(inner, dict):
+                outer = PREFIX + ".".join(path[:depth])
+                problems.append(f"{label}: contradicts {outer}: remove one of them")
+                break
+            section = inner
+        else:
+            section[path[-1]] = _value(label, path, labels[label], problems)
+    return said
+
+
+def _value(label: str, path: KeyPath, text: str, problems: list[str]) -> object:
+    if path not in _LISTS:
+        return text
+    try:
+        words = json.loads(text) if text.lstrip().startswith("[") else shlex.split(text)
+    except (ValueError, RecursionError) as problem:
+        problems.append(f"{label}: is neither a JSON list nor words of a shell: {problem}")
+        return ["-"]
+    return words
+
+
+def _spell(path: KeyPath, labels: Mapping[str, str]) -> str:
+    """The label that a path came from, else the nearest dotted name."""
+    for length in range(len(path), 0, -1):
+        label = PREFIX + ".".join(str(part) for part in path[:length])
+        if label in labels:
+            return label
+    return PREFIX + ".".join(str(part) for part in path)
