@@ -1,0 +1,96 @@
+"""The API as the command line calls it: paths in, JSON objects out, failures as exits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+
+from listener.cli.exits import Failed, Unreachable, WrongConfiguration
+from listener.cli.session import session
+
+Json = dict[str, Any]
+"""A JSON object as it came from the API; its fields are known by name only."""
+Result = TypeVar("Result")
+
+_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+
+
+class Client:
+    """One server's admin port, called over a session that bears the token."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._http = http
+
+    async def get(self, path: str, query: Mapping[str, str | int | None] | None = None) -> Json:
+        """What a reading call answers; raises Unreachable, WrongConfiguration or Failed."""
+        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        return await self._call("GET", path, params=given)
+
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        """What a command answers; raises as `get`."""
+        return await self._call("POST", path, json=body or {})
+
+    async def _call(self, method: str, path: str, **arguments: Any) -> Json:
+        try:
+            async with self._http.request(
+                method, f"{self.url}/api/v1/{path}", allow_redirects=False, **arguments
+            ) as answer:
+                return self._read(answer.status, await answer.read())
+        except TimeoutError:
+            raise Unreachable(f"cannot reach {self.url}: no answer in time") from None
+        except (aiohttp.ClientError, OSError) as problem:
+            raise Unreachable(
+                f"cannot reach {self.url}: {_why(problem)}; start `listener run`, or name another "
+                "server with --url"
+            ) from None
+
+    def _read(self, status: int, raw: bytes) -> Json:
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise Unreachable(f"{self.url} answered {status}, but not as a listener's admin port")
+        if status < 400:
+            return value
+        sentence = str(value.get("error", f"{self.url} answered {status}"))
+        if status == 401:
+            raise WrongConfiguration(f"{self.url} refused the token: {sentence}")
+        raise (WrongConfiguration if status == 400 else Failed)(sentence)
+
+
+def call(work: Callable[[Client], Awaitable[Result]]) -> Result:
+    """Does work with the server of this session, to its end."""
+
+    async def with_client() -> Result:
+        url, token = session().server()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT) as http:
+            return await work(Client(url, http))
+
+    return asyncio.run(with_client())
+
+
+def fetch(path: str, query: Mapping[str, str | int | None] | None = None) -> Json:
+    """One reading call to the server of this session."""
+    return call(lambda client: client.get(path, query))
+
+
+def target_path(name: str) -> str:
+    """The path of a target, whatever the name holds."""
+    return f"targets/{quote(name, safe='@')}"
+
+
+def _why(problem: Exception) -> str:
+    if isinstance(problem, aiohttp.ClientConnectorDNSError):
+        return "there is no such host"
+    if isinstance(problem, OSError) and problem.errno:
+        return os.strerror(problem.errno).lower()
+    return str(problem) or type(problem).__name__

@@ -1,0 +1,40 @@
+"""The verbs that stay: `run`, `serve` and `work`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from listener.cli.session import session, shared_options
+
+_Role = Literal["serve", "work"]
+
+
+@click.command()
+@shared_options
+def run() -> None:
+    """Everything in one process: hooks, worker and admin port."""
+    _stay({"serve", "work"})
+
+
+@click.command()
+@shared_options
+def serve() -> None:
+    """The half that registries call; never opens the Docker socket."""
+    _stay({"serve"})
+
+
+@click.command()
+@shared_options
+def work() -> None:
+    """The half with the Docker socket; no port for registries."""
+    _stay({"work"})
+
+
+def _stay(roles: set[_Role]) -> None:
+    from listener.app import main_loop
+
+    current = session()
+    settings = current.settings()
+    click.get_current_context().exit(main_loop(settings, frozenset(roles), current.config_path()))

@@ -1,0 +1,105 @@
+"""The commands of the API: each becomes an entry that the worker of the target's host takes.
+
+The answer says that it is queued, not that it is done: a host that is away takes it when it is
+back. Only a pause holds at once, because workers read it before each deployment.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from listener.model.base import rfc3339, utc_now
+from listener.model.deployment import Deployment, Trigger, new_deployment_id
+from listener.model.target import Pause, TargetView
+from listener.store import Archive, Command
+from listener.web.arguments import DeployOrder, Nothing, PauseOrder, RollbackOrder, read_body
+from listener.web.lookup import Refused, find_deployment, find_target
+
+
+class Commands:
+    """The POST handlers over one archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def deploy(self, request: web.Request) -> web.Response:
+        """202 with the id of a new deployment by hand."""
+        order = read_body(await request.read(), DeployOrder)
+        view = await self._deployable(request)
+        deployment = _queued(view, Trigger.MANUAL, order.tag or view.tag, order.digest, order.force)
+        return await self._submit(Command(kind="deploy", deployment=deployment))
+
+    async def rollback(self, request: web.Request) -> web.Response:
+        """202 with the id of a deployment of an earlier digest."""
+        order = read_body(await request.read(), RollbackOrder)
+        view = await self._deployable(request)
+        deployment = _queued(view, Trigger.ROLLBACK, view.tag, order.digest, force=False)
+        return await self._submit(
+            Command(kind="rollback", deployment=deployment, digest=order.digest)
+        )
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """202 where the deployment has not ended; the worker cancels it if it still can."""
+        read_body(await request.read(), Nothing)
+        deployment = await find_deployment(self._archive, request.match_info["id"])
+        if deployment.state.final:
+            state = deployment.state.value
+            raise Refused(409, f"{deployment.id} has ended already: it is {state}")
+        return await self._submit(Command(kind="cancel", deployment=deployment))
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """200 with since when and why the target takes no deployments."""
+        order = read_body(await request.read(), PauseOrder)
+        view = await find_target(self._archive, request.match_info["name"])
+        pause = Pause(reason=order.reason or "paused by hand", at=utc_now())
+        await self._archive.pause(view.host, view.name, pause)
+        return _paused(view, pause)
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """200, also where it was not paused."""
+        read_body(await request.read(), Nothing)
+        view = await find_target(self._archive, request.match_info["name"])
+        await self._archive.resume(view.host, view.name)
+        return _paused(view, None)
+
+    async def _deployable(self, request: web.Request) -> TargetView:
+        view = await find_target(self._archive, request.match_info["name"])
+        if view.state == "invalid":
+            reason = view.reason or "its settings are wrong"
+            raise Refused(409, f"{view.name} cannot be deployed: {reason}")
+        return view
+
+    async def _submit(self, command: Command) -> web.Response:
+        deployment = command.deployment
+        await self._archive.submit(deployment.host, command)
+        return web.json_response({"id": deployment.id}, status=202)
+
+
+def _queued(
+    view: TargetView, trigger: Trigger, tag: str | None, digest: str | None, force: bool
+) -> Deployment:
+    now = utc_now()
+    return Deployment(
+        id=new_deployment_id(now),
+        target=view.name,
+        host=view.host,
+        trigger=trigger,
+        image=view.image,
+        tag=tag,
+        from_digest=view.digest,
+        to_digest=digest,
+        force=force,
+        queued_at=now,
+    )
+
+
+def _paused(view: TargetView, pause: Pause | None) -> web.Response:
+    return web.json_response(
+        {
+            "target": view.name,
+            "host": view.host,
+            "paused": pause is not None,
+            "reason": pause.reason if pause is not None else None,
+            "since": rfc3339(pause.at) if pause is not None else None,
+        }
+    )

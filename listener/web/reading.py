@@ -1,0 +1,71 @@
+"""The reading calls of the API: what workers published and what came of it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from listener.store import Archive, PushLog, Queue
+from listener.web.arguments import read_id, read_limit, read_query, read_state
+from listener.web.lookup import expect_target, find_deployment, find_target, split_name
+from listener.web.shapes import deployment_json, host_json, push_json, target_json
+
+
+class Reading:
+    """The GET handlers over one archive and the log of pushes."""
+
+    def __init__(self, archive: Archive, pushes: PushLog) -> None:
+        self._archive = archive
+        self._pushes = pushes
+
+    async def targets(self, request: web.Request) -> web.Response:
+        """All targets of all hosts, by name."""
+        read_query(request.query, ())
+        views = await self._archive.targets()
+        pauses = await self._archive.pauses()
+        shown = [target_json(view, pauses.get((view.name, view.host))) for view in views]
+        return web.json_response({"targets": shown})
+
+    async def target(self, request: web.Request) -> web.Response:
+        """The one target of that name, in the same shape as all of them."""
+        read_query(request.query, ())
+        view = await find_target(self._archive, request.match_info["name"])
+        pauses = await self._archive.pauses()
+        return web.json_response(
+            {"targets": [target_json(view, pauses.get((view.name, view.host)))]}
+        )
+
+    async def deployments(self, request: web.Request) -> web.Response:
+        """Deployments, newest first; `before` is the id of one: only older ones follow it."""
+        asked = read_query(request.query, ("target", "state", "limit", "before"))
+        name, host = split_name(asked.get("target"))
+        found = await self._archive.deployments(
+            target=name,
+            host=host,
+            state=read_state(asked.get("state")),
+            limit=read_limit(asked.get("limit")),
+            before=read_id(asked.get("before")),
+        )
+        if name is not None and not found:
+            await expect_target(self._archive, name)
+        return web.json_response({"deployments": [deployment_json(each) for each in found]})
+
+    async def deployment(self, request: web.Request) -> web.Response:
+        """One deployment with its steps and the last lines of a container that failed."""
+        read_query(request.query, ())
+        found = await find_deployment(self._archive, request.match_info["id"])
+        return web.json_response(deployment_json(found, logs=True))
+
+    async def pushes(self, request: web.Request) -> web.Response:
+        """The newest pushes and which targets they matched."""
+        asked = read_query(request.query, ("limit",))
+        found = await self._pushes.recent(read_limit(asked.get("limit")))
+        return web.json_response({"pushes": [push_json(each.push, each.matches) for each in found]})
+
+    async def hosts(self, request: web.Request) -> web.Response:
+        """The workers and what waits for each."""
+        read_query(request.query, ())
+        hosts = await self._archive.hosts()
+        queue = await self._archive.queue()
+        return web.json_response(
+            {"hosts": [host_json(host, queue.get(host.name, Queue())) for host in hosts]}
+        )
