@@ -73,11 +73,12 @@ class Reference:
         return f"{self.name}{tag}{digest}"
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str, *, default_host: str = DOCKER_HUB) -> Reference:
     """Reads ``[host[:port]/]repository[:tag][@digest]``; raises BadReference.
 
-    A first part is a host only with a dot, a colon or the name ``localhost``. What stands in
-    the tag's place but is a digest (Harbor, Gitea, Zot and GHCR do that) becomes the digest.
+    A first part is a host only with a dot, a colon or the name ``localhost``; without one it is
+    `default_host`. What stands in the tag's place but is a digest (Harbor, Gitea, Zot and GHCR do
+    that) becomes the digest.
     """
     rest, _, digest = text.strip().partition("@")
     head, slash, last = rest.rpartition("/")
@@ -87,7 +88,7 @@ def parse_reference(text: str) -> Reference:
         tag, digest = "", digest or tag
     host, slash, repository = rest.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
-        host, repository = DOCKER_HUB, rest
+        host, repository = default_host, rest
     return make_reference(
         host, repository, tag or None if colon else None, digest or None, shown=text
     )

@@ -1,0 +1,36 @@
+"""Formats of registry webhooks: bytes in, pushes out, no I/O. One file for each registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from listener.providers.distribution import Distribution
+from listener.providers.dockerhub import DockerHub
+from listener.providers.events import (
+    MAX_EVENTS,
+    Event,
+    NotUnderstood,
+    Parsed,
+    Provider,
+    Request,
+    SignatureScheme,
+)
+from listener.providers.generic import Generic
+from listener.providers.github import GitHub
+
+_ALL: tuple[Provider, ...] = (Distribution(), DockerHub(), Generic(), GitHub())
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({one.name: one for one in _ALL})
+"""Every provider by the name that the configuration gives it."""
+
+__all__ = [
+    "MAX_EVENTS",
+    "PROVIDERS",
+    "Event",
+    "NotUnderstood",
+    "Parsed",
+    "Provider",
+    "Request",
+    "SignatureScheme",
+]

@@ -1,0 +1,113 @@
+"""Notifications of CNCF Distribution (``registry:2``, ``registry:3``) and its forks.
+
+Source: https://distribution.github.io/distribution/about/notifications/ and, for the rest, the
+code of registry/notifications. One request carries an envelope of unrelated events, one pushed
+image makes about eight of them (each layer is a push too, and so are our own pulls), and one of
+these names the tag. What is not answered with success is sent again without limit and holds up
+everything behind it, so an event that cannot be used is passed over with a reason. The host is
+that of the event's URL, then the one that the client spoke to; it is only a name for the one
+registry that sends, so a hook's `registry` overrides both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from listener.model.reference import BadReference, make_reference
+from listener.providers.events import (
+    MAX_EVENTS,
+    Event,
+    NotUnderstood,
+    Parsed,
+    Request,
+    SignatureScheme,
+)
+from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
+
+_MANIFESTS = {
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+}
+_NO_PUSHES = {
+    "pull": "a pull: nothing was pushed",
+    "mount": "a mount: a layer was taken over from another repository",
+    "delete": "a delete: nothing was pushed",
+}
+_EXPECTED = 'a Distribution envelope {"events": […]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """See the module. It cannot sign: a static `Authorization` header is all it sends."""
+
+    name: str = "distribution"
+    repeats_until_2xx: bool = True
+    signature: SignatureScheme | None = None
+
+    def parse(self, request: Request, registry: str | None) -> Parsed:
+        """The tagged manifests among the events; raises NotUnderstood for anything but an envelope.
+
+        At most `MAX_EVENTS` pushes are taken.
+        """
+        envelope = load_json(request.body, _EXPECTED)
+        entries = at(envelope, "events")
+        if not isinstance(envelope, dict) or not (entries is None or isinstance(entries, list)):
+            raise NotUnderstood(f"expected {_EXPECTED}, got {shape(envelope)}")
+        if not entries:
+            return Parsed((), ("an envelope without events",))
+        events: list[Event] = []
+        ignored: list[str] = []
+        for entry in entries:
+            outcome = _read(entry, registry)
+            if isinstance(outcome, str):
+                ignored.append(outcome)
+            elif len(events) == MAX_EVENTS:
+                ignored.append(f"one request brings at most {MAX_EVENTS} pushes")
+            else:
+                events.append(outcome)
+        return Parsed(tuple(events), tuple(ignored))
+
+
+def _read(entry: object, registry: str | None) -> Event | str:
+    """The push that an event tells of, or the reason why it is none."""
+    if not isinstance(entry, dict):
+        return f"expected an event, got {shape(entry)}"
+    action = text_at(entry, "action")
+    if action != "push":
+        return _NO_PUSHES.get(action, f"the action {shown(action)} is not a push")
+    if text_at(entry, "target", "mediaType") not in _MANIFESTS:
+        return "a layer or a configuration, not an image"
+    tag = text_at(entry, "target", "tag")
+    if not tag:
+        return "a manifest without a tag: one platform of an image, or pushed by digest"
+    host = registry or _host(entry)
+    if not host:
+        return "the event names no registry: set `registry` for this hook"
+    try:
+        image = make_reference(
+            host,
+            text_at(entry, "target", "repository"),
+            tag,
+            text_at(entry, "target", "digest") or None,
+        )
+    except BadReference as problem:
+        return str(problem)
+    if image.tag is None:
+        return "a digest in place of a tag: only a tag is deployed"
+    return Event(
+        image=image,
+        actor=plain(text_at(entry, "actor", "name")),
+        occurred_at=moment(entry.get("timestamp")),
+        delivery=text_at(entry, "id") or None,
+    )
+
+
+def _host(entry: dict[object, object]) -> str:
+    try:
+        from_url = urlsplit(text_at(entry, "target", "url")).netloc.rpartition("@")[2]
+    except ValueError:
+        from_url = ""
+    return from_url or text_at(entry, "request", "host")

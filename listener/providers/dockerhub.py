@@ -1,0 +1,49 @@
+"""Webhooks of Docker Hub: one request for each tag that was pushed.
+
+Source: https://docs.docker.com/docker-hub/repos/manage/webhooks/. It sends no digest, no delivery
+id and no signature; its form takes nothing but a URL, so the token stands in the path. The
+`callback_url` it sends is a relic that answers with an error, and nobody calls a URL from a payload
+here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from listener.model.reference import DOCKER_HUB, BadReference, make_reference
+from listener.providers.events import Event, NotUnderstood, Parsed, Request, SignatureScheme
+from listener.providers.payload import at, load_json, moment, plain, shape, text_at
+
+_EXPECTED = (
+    'a Docker Hub webhook {"push_data": {"tag": "…"}, "repository": {"repo_name": "name/app"}}'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DockerHub:
+    """See the module."""
+
+    name: str = "dockerhub"
+    repeats_until_2xx: bool = False
+    signature: SignatureScheme | None = None
+
+    def parse(self, request: Request, registry: str | None) -> Parsed:
+        """The one push of a request, always of ``docker.io``; raises NotUnderstood."""
+        del registry
+        payload = load_json(request.body, _EXPECTED)
+        repository = text_at(payload, "repository", "repo_name")
+        tag = at(payload, "push_data", "tag")
+        if not repository or not isinstance(tag, str):
+            raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
+        if not tag.strip():
+            return Parsed((), ("a push without a tag: only a tag is deployed",))
+        try:
+            image = make_reference(DOCKER_HUB, repository, tag.strip(), None)
+        except BadReference as problem:
+            raise NotUnderstood(str(problem)) from None
+        event = Event(
+            image=image,
+            actor=plain(text_at(payload, "push_data", "pusher")),
+            occurred_at=moment(at(payload, "push_data", "pushed_at")),
+        )
+        return Parsed((event,))

@@ -1,0 +1,95 @@
+"""From the events of one request to the pushes that are stored, and the keys that tell repetition.
+
+No I/O: in come a hook, parsed events and a time; out go pushes with their keys, and refusals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from listener.model.push import Push
+from listener.model.reference import Reference
+from listener.providers import Event, Parsed
+from listener.providers.payload import plain
+from listener.web.hooks import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What one request brought: pushes with their keys, refusals, and reasons for the rest."""
+
+    pushes: list[tuple[Push, str]]
+    forbidden: list[str]
+    ignored: tuple[str, ...]
+
+
+def take_in(door: Door, parsed: Parsed, aliases: Mapping[str, str], now: datetime) -> Intake:
+    """Sorts events into pushes and those that the hook may not speak for."""
+    pushes: list[tuple[Push, str]] = []
+    forbidden: list[str] = []
+    for event in parsed.events:
+        image = event.image.resolve(aliases)
+        objection = door.objection(image)
+        if objection is None:
+            pushes.append((_push(door, event, image, now), dedupe_key(door.name, event, image)))
+        else:
+            forbidden.append(objection)
+    return Intake(pushes, forbidden, parsed.ignored)
+
+
+def dedupe_key(hook: str, event: Event, image: Reference) -> str:
+    """One key for each push, the same when its sender delivers it again.
+
+    With the sender's id it is that id and the image: one delivery may bring several pushes. Else
+    the sender's time takes its place. Where there is neither, nothing tells a repetition from a
+    second push of the same tag, maybe back to an earlier digest, so each delivery is new: a
+    repetition then ends as `skipped`, but a lost push would be lost. Never the raw body: another
+    spelling of the same JSON is the same push.
+    """
+    if event.delivery is not None:
+        sign = f"id {event.delivery}"
+    elif event.occurred_at is not None:
+        sign = f"at {event.occurred_at.isoformat()}"
+    else:
+        return secrets.token_hex(16)
+    # The sender's part stands last: no other part can hold a line break.
+    text = "\n".join((hook, str(image), sign))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def new_push_id(moment: datetime) -> str:
+    """An id that sorts by time."""
+    return f"p{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}-{secrets.token_hex(4)}"
+
+
+def _push(door: Door, event: Event, image: Reference, now: datetime) -> Push:
+    return Push(
+        id=new_push_id(now),
+        hook=door.name,
+        provider=door.provider.name,
+        image=image.name,
+        tag=image.tag,
+        digest=image.digest,
+        actor=event.actor,
+        occurred_at=event.occurred_at,
+        received_at=now,
+        delivery=plain(event.delivery) if event.delivery else None,
+    )
+
+
+def shown_push(
+    push: Push, push_id: str, *, duplicate: bool, targets: list[str]
+) -> dict[str, object]:
+    """A push as the answer to its sender shows it."""
+    return {
+        "id": push_id,
+        "image": push.image,
+        "tag": push.tag,
+        "digest": push.digest,
+        "targets": targets,
+        "duplicate": duplicate,
+    }

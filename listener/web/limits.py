@@ -1,0 +1,43 @@
+"""How much of a body is read, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+READ_TIMEOUT = 5.0
+"""Seconds that a sender has for its body."""
+
+
+class BodyRefused(Exception):
+    """The body is not taken: the status to answer with, and the reason in one sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+async def read_body(request: web.Request, limit: int, seconds: float = READ_TIMEOUT) -> bytes:
+    """The raw body, of at most `limit` bytes; raises BodyRefused.
+
+    A compressed body is refused: signatures cover what was sent, and no sender compresses.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", ""}:
+        raise BodyRefused(400, "expected a plain body, got one with a Content-Encoding")
+    too_long = BodyRefused(413, f"the body is longer than {limit} bytes")
+    if (request.content_length or 0) > limit:
+        raise too_long
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > limit:
+                    raise too_long
+    except (web.RequestPayloadError, ConnectionError):
+        raise BodyRefused(400, "the body ended early") from None
+    except TimeoutError:
+        raise BodyRefused(408, f"the body did not arrive within {seconds:g} s") from None
+    return bytes(body)
