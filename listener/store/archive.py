@@ -135,40 +135,41 @@ class Archive:
 
     async def queue(self) -> dict[str, Queue]:
         """What each host has not begun."""
-        hosts = await self._host_names()
-        groups = await self._groups()
+        delivered = await self._delivered()
         return {
-            host: await self._queue(host, groups.get(keys.group(host), "0-0")) for host in hosts
+            host: await self._queue(host, delivered.get(keys.group(host)))
+            for host in await self._host_names()
         }
 
-    async def _queue(self, host: str, read_until: str) -> Queue:
-        pending, unread, commands = await self._store.pipe(
+    async def _queue(self, host: str, delivered: str | None) -> Queue:
+        unread, commands = await self._store.pipe(
             [
-                ("XPENDING", keys.PUSHES, keys.group(host)) if read_until != "0-0" else ("TIME",),
-                ("XRANGE", keys.PUSHES, f"({read_until}", "+", "COUNT", _UNREAD_CAP),
+                ("XRANGE", keys.PUSHES, f"({delivered or 0}", "+", "COUNT", _UNREAD_CAP),
                 ("XRANGE", keys.commands(host), "-", "+", "COUNT", _UNREAD_CAP),
             ]
         )
+        since = [_seconds(entries[0][0]) for entries in (unread, commands) if entries]
+        in_hand = 0
+        if delivered is not None:
+            in_hand, oldest, *_ = await self._store.call("XPENDING", keys.PUSHES, keys.group(host))
+            since += [_seconds(oldest)] if in_hand else []
         waiting = [lane.waiting for lane in (await self.lanes(host)).values() if lane.waiting]
         records = [await self.deployment(id_) for id_ in waiting]
-        since = [record.queued_at.timestamp() for record in records if record is not None]
-        since += [_milliseconds(entry[0]) / 1000 for entry in (*unread[:1], *commands[:1])]
-        delivered = int(pending[0]) if read_until != "0-0" else 0
-        if delivered:
-            since.append(_milliseconds(pending[1]) / 1000)
-        depth = len(waiting) + delivered + len(unread) + len(commands)
-        oldest = max(0.0, time.time() - min(since)) if since else 0.0
-        return Queue(depth=depth, oldest_seconds=oldest)
+        since += [record.queued_at.timestamp() for record in records if record is not None]
+        return Queue(
+            depth=len(waiting) + in_hand + len(unread) + len(commands),
+            oldest_seconds=max(0.0, time.time() - min(since)) if since else 0.0,
+        )
 
-    async def _groups(self) -> dict[str, str]:
-        """The group of each host -> the last entry that was delivered to it."""
+    async def _delivered(self) -> dict[str, str]:
+        """The group of each host that ever read -> the last entry that was delivered to it."""
         if not await self._store.call("EXISTS", keys.PUSHES):
             return {}
-        groups: dict[str, str] = {}
+        found: dict[str, str] = {}
         for fields in await self._store.call("XINFO", "GROUPS", keys.PUSHES):
             facts = dict(zip(fields[::2], fields[1::2], strict=True))
-            groups[facts["name"]] = facts["last-delivered-id"]
-        return groups
+            found[facts["name"]] = facts["last-delivered-id"]
+        return found
 
     async def _host_names(self) -> list[str]:
         return sorted(await self._store.call("HKEYS", keys.HOSTS))
@@ -187,6 +188,6 @@ class Archive:
         return sorted({id_ for ids in answers for id_ in ids}, reverse=True)[:_PAGE]
 
 
-def _milliseconds(entry_id: Reply) -> int:
-    """When a stream entry was made: the first half of its id."""
-    return int(str(entry_id).split("-", 1)[0])
+def _seconds(entry_id: Reply) -> float:
+    """When a stream entry was made, in seconds of the epoch: the first half of its id."""
+    return int(str(entry_id).split("-", 1)[0]) / 1000

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 PATIENCE = 20.0
 """Seconds for an orphan to answer or to end, and for a server to stop."""
 _LOOK_EVERY = 0.02
+_WATCH_EVERY = 0.2
 _LONGEST_PATH = 107
 """Bytes of a unix socket's address on Linux, unix(7)."""
 
@@ -201,7 +202,7 @@ class EmbeddedRedis:
         while not self._ended():
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_LOOK_EVERY if seconds is not None else _WATCH_EVERY)
         self._child = self._adopted = None
         return True
 

@@ -1,7 +1,7 @@
-"""Every key of this program in Redis, and what bounds it.
+"""Every key of this program in Redis.
 
-`BOUNDS` names for each pattern why it cannot grow without end: a time to live, a cap, or at most
-one entry for each host or target.
+None grows without end: each expires, has a cap, or holds at most one entry for each host, target
+or deployment that is kept.
 """
 
 from __future__ import annotations
@@ -22,25 +22,6 @@ PUSHES_CAP = 100_000
 COMMANDS_CAP = 1_000
 HISTORY_CAP = 200
 
-BOUNDS = {
-    "schema": "one",
-    "pushes": f"stream, {PUSHES_CAP} entries and `history.pushes` old",
-    "dedupe:*": "expires",
-    "matches:*": "expires",
-    "commands:*": f"stream, {COMMANDS_CAP} entries; one for each host",
-    "lanes:*": "hash, one field for each target with work",
-    "swaps:*": "hash, one field for each target while its deployment runs",
-    "memory:*": "hash, one field for each target",
-    "views:*": "hash, one field for each target, replaced as a whole",
-    "hosts": "hash, one field for each host",
-    "paused": "hash, one field for each paused target",
-    "history": "sorted set, one member for each kept deployment",
-    "history:*": "sorted set, `history.deployments` members; one for each target",
-    "deployment:*": "one for each member of a target's history",
-    "lease:*": "expires",
-    "fence:*": "one for each engine",
-}
-
 
 def dedupe(key: str) -> str:
     """Where the id of the push with this dedupe key is remembered."""
@@ -48,17 +29,17 @@ def dedupe(key: str) -> str:
 
 
 def matches(push_id: str) -> str:
-    """Hash host -> list of matches of one push."""
+    """Hash host -> list of matches of one push; expires as the push does."""
     return f"{PREFIX}matches:{push_id}"
 
 
 def commands(host: str) -> str:
-    """Stream of commands for the worker of a host."""
+    """Stream of commands for the worker of a host; what it took is deleted; it can be full."""
     return f"{PREFIX}commands:{host}"
 
 
 def lanes(host: str) -> str:
-    """Hash target -> lane."""
+    """Hash target -> lane; only lanes that hold something."""
     return f"{PREFIX}lanes:{host}"
 
 
@@ -78,12 +59,15 @@ def views(host: str) -> str:
 
 
 def history(host: str, target: str) -> str:
-    """Sorted set of the deployment ids of one target; all scores 0, so sorted by id: by time."""
+    """Sorted set of the deployment ids of one target; all scores 0, so sorted by id: by time.
+
+    Capped together with the records and their place in `HISTORY`.
+    """
     return f"{PREFIX}history:{host}:{target}"
 
 
 def deployment(deployment_id: str) -> str:
-    """The record of one deployment."""
+    """The record of one deployment; lives as long as its place in the histories."""
     return f"{PREFIX}deployment:{deployment_id}"
 
 

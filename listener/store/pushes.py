@@ -57,8 +57,9 @@ class PushLog:
     async def read(self, host: str, count: int, block: float) -> list[tuple[str, Push]]:
         """The next pushes for a host, as (entry id, push), at most `count`.
 
-        An entry comes again with every call until it is acknowledged by `Ledger.admit`, also
-        after a restart. Waits up to `block` seconds (at most 3) for one, then answers [].
+        The same entries come with every call, and no others, until they are acknowledged by
+        `Ledger.admit`; so also after a restart. Waits up to `block` seconds (at most 3) for one,
+        then answers [].
         """
         try:
             entries = await self._read(host, count, "0", 0) or await self._read(
