@@ -21,7 +21,8 @@ def load_json(body: bytes, expected: str) -> object:
     if not body.strip():
         raise NotUnderstood(f"expected {expected}, got an empty body")
     try:
-        value: object = json.loads(body)
+        # JSON between systems is UTF-8 (RFC 8259 §8.1); some Windows tools put a mark before it.
+        value: object = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise NotUnderstood(f"expected {expected}, got bytes that are not text") from None
     except json.JSONDecodeError as problem:

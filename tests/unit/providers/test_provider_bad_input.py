@@ -1,0 +1,278 @@
+"""What is not the provider's format is refused with a sentence, never with another exception."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from listener.model.reference import is_digest, is_tag, parse_reference
+from listener.providers import MAX_EVENTS, PROVIDERS, NotUnderstood, Parsed, Request
+
+DIGEST = "sha256:" + "4f" * 32
+GITHUB = {"x-github-event": "package", "x-github-delivery": "1-2-3"}
+NAMES = sorted(PROVIDERS)
+
+
+def parse(name: str, body: object, headers: dict[str, str] | None = None) -> Parsed:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = GITHUB if headers is None and name == "github" else headers or {}
+    return PROVIDERS[name].parse(Request(sent, raw, {}), None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("body", "came"),
+    [
+        (b"", "got an empty body"),
+        (b" \n", "got an empty body"),
+        (b'{"image": ', "got invalid JSON at line 1, column 11"),
+        (b"\xff\xfe\x00\xd8", "got bytes that are not text"),
+        (b'{"image": "\xff"}', "got bytes that are not text"),
+        (b"[" * 200_000, "got JSON nested too deeply"),
+        (b'{"a":' * 200_000, "got JSON nested too deeply"),
+        (b"1" * 5000, "got JSON with an endless number"),
+        (b"17", "got the value '17'"),
+        (b'"text"', "got a text"),
+        (b"null", "got null"),
+    ],
+)
+def test_what_is_no_such_json(name: str, body: bytes, came: str) -> None:
+    with pytest.raises(NotUnderstood, match=r"^expected ") as refused:
+        parse(name, body)
+    assert came in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "sentence"),
+    [
+        ("distribution", {"events": {}}, 'expected a Distribution envelope {"events": […]}'),
+        ("distribution", [], "got a list"),
+        ("dockerhub", {}, "got an empty object"),
+        ("dockerhub", {"image": "a/b:1"}, "got an object with the keys 'image'"),
+        ("dockerhub", {"repository": {"repo_name": "a/b"}, "push_data": {"tag": 3}}, "expected"),
+        (
+            "dockerhub",
+            {"repository": {"repo_name": "a/b"}, "push_data": {"tag": "no tag"}},
+            "'no tag' is not a tag",
+        ),
+        (
+            "dockerhub",
+            {"repository": {"repo_name": "../b"}, "push_data": {"tag": "1"}},
+            "is not an image reference",
+        ),
+        ("github", {"action": "published"}, "got an object with the keys 'action'"),
+        ("generic", {"digest": DIGEST}, "got an object with the keys 'digest'"),
+        ("generic", {"image": 3}, "got an object with the keys 'image'"),
+        ("generic", {"image": "a/b"}, "neither a tag nor a digest"),
+        ("generic", {"image": "a/b:1", "tag": "2"}, "two tags for one image: '1' and '2'"),
+        ("generic", {"image": f"a/b@{DIGEST}", "digest": DIGEST[:-1] + "0"}, "two digests"),
+        ("generic", {"image": "a/b:1", "digest": "sha256:12"}, "'sha256:12' is not a digest"),
+        ("generic", {"image": "https://a.example/b:1"}, "is not"),
+        ("generic", {"image": "a b:1"}, "is not an image reference"),
+        ("generic", {"registry": "a b", "repository": "c", "tag": "1"}, "not a registry host"),
+        ("generic", [{"image": "a/b:1"}, {}], "number 2 of the list: expected"),
+        ("generic", [{"image": "a/b:1"}, [[]]], "number 2 of the list: expected"),
+        ("generic", [{"image": "a/b:1"}] * (MAX_EVENTS + 1), "at most 100 images, got 101"),
+    ],
+)
+def test_what_is_no_such_payload(name: str, body: object, sentence: str) -> None:
+    with pytest.raises(NotUnderstood) as refused:
+        parse(name, body)
+    assert sentence in str(refused.value)
+
+
+def test_github_needs_its_event_header() -> None:
+    with pytest.raises(NotUnderstood, match="X-GitHub-Event"):
+        parse("github", {"package": {}}, {})
+
+
+def test_github_reads_a_form() -> None:
+    headers = {**GITHUB, "content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    version = {"package_url": "ghcr.io/acme/shop:1", "container_metadata": {"tag": {"name": "1"}}}
+    package = {"package_type": "container", "package_version": version}
+    payload = json.dumps({"action": "published", "package": package})
+    form = urlencode({"payload": payload}).encode()
+
+    (event,) = parse("github", form, headers).events
+
+    assert str(event.image) == "ghcr.io/acme/shop:1"
+    for bad in (b"payload", b"other=1", b"", b"payload=%ff", b"&".join([b"a=1"] * 50)):
+        with pytest.raises(NotUnderstood):
+            parse("github", bad, headers)
+
+
+def test_a_byte_order_mark_is_no_obstacle() -> None:
+    (event,) = parse("generic", '\ufeff{"image": "a/b:1"}'.encode()).events
+    assert str(event.image) == "docker.io/a/b:1"
+
+
+def test_a_foreign_text_is_shown_short() -> None:
+    with pytest.raises(NotUnderstood) as refused:
+        parse("generic", {f"{n}" * 10_000: n for n in range(1000)})
+    assert len(str(refused.value)) < 1000
+
+
+def test_distribution_takes_a_bounded_number_of_pushes() -> None:
+    target = {
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "repository": "shop/api",
+        "tag": "1",
+        "url": "http://reg.example.test/v2/",
+    }
+    parsed = parse("distribution", {"events": [{"action": "push", "target": target}] * 150})
+    assert len(parsed.events) == MAX_EVENTS
+    assert parsed.ignored == ("one request brings at most 100 pushes",) * 50
+
+
+def test_an_actor_is_printable_and_short() -> None:
+    payload = {
+        "repository": {"repo_name": "a/b"},
+        "push_data": {"tag": "1", "pusher": "mallory\n\x1b[2J\ud800" + "x" * 500},
+    }
+    (event,) = parse("dockerhub", payload).events
+    assert event.actor is not None
+    assert event.actor.startswith("mallory[2Jxxx")
+    assert len(event.actor) == 200
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+texts = st.sampled_from(
+    [DIGEST, "2026-03-01T10:00:00Z", "9999-12-31T23:59:59-14:00", "https://[::1/v2/", "", "\ud800"]
+) | st.sampled_from(
+    [
+        "push",
+        "published",
+        "container",
+        "shop/api",
+        "1.4.2",
+        "ghcr.io/a/b:1",
+        "//[",
+        "Ä",
+        "reg.example.test:5000",
+        "application/vnd.oci.image.index.v1+json",
+    ]
+)
+keys = st.sampled_from(
+    [
+        "events",
+        "action",
+        "target",
+        "mediaType",
+        "tag",
+        "repository",
+        "digest",
+        "url",
+        "request",
+        "host",
+        "actor",
+        "name",
+        "id",
+        "timestamp",
+        "push_data",
+        "repo_name",
+        "pushed_at",
+        "pusher",
+        "package",
+        "package_version",
+        "package_url",
+        "container_metadata",
+        "manifest",
+        "owner",
+        "login",
+        "sender",
+        "package_type",
+        "image",
+        "registry",
+        "artifact",
+        "created_at",
+    ]
+)
+anything = st.recursive(
+    scalars | texts,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(keys, inner, max_size=6)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
+    max_leaves=40,
+)
+
+
+def check(name: str, body: bytes) -> None:
+    try:
+        parsed = parse(name, body)
+    except NotUnderstood:
+        return
+    assert parsed.events or parsed.ignored
+    for event in parsed.events:
+        image = event.image
+        assert image.tag is not None or image.digest is not None
+        assert image.tag is None or is_tag(image.tag)
+        assert image.digest is None or is_digest(image.digest)
+        assert parse_reference(str(image)).repository == image.repository
+        assert event.occurred_at is None or event.occurred_at.utcoffset() is not None
+        assert event.actor is None or event.actor.isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(body=st.binary(max_size=200))
+@example(body=b"\x00")
+@example(body=b'{"events": [1e400]}')
+def test_any_bytes_are_parsed_or_not_understood(name: str, body: bytes) -> None:
+    check(name, body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(value=anything)
+def test_any_json_is_parsed_or_not_understood(name: str, value: object) -> None:
+    check(name, json.dumps(value).encode())
+
+
+TEMPLATES = {
+    "distribution": lambda a, b, c, d: {
+        "events": [
+            {
+                "action": "push",
+                "target": {
+                    "mediaType": "application/vnd.oci.image.index.v1+json",
+                    "repository": a,
+                    "tag": b,
+                    "digest": c,
+                    "url": d,
+                },
+                "timestamp": d,
+                "id": a,
+                "actor": {"name": c},
+            }
+        ]
+    },
+    "dockerhub": lambda a, b, c, d: {
+        "repository": {"repo_name": a},
+        "push_data": {"tag": b, "pushed_at": c, "pusher": d},
+    },
+    "generic": lambda a, b, c, d: {"image": a, "tag": b, "digest": c, "registry": d},
+    "github": lambda a, b, c, d: {
+        "action": "published",
+        "package": {
+            "package_type": "container",
+            "name": a,
+            "owner": {"login": d},
+            "package_version": {
+                "package_url": a,
+                "name": c,
+                "created_at": d,
+                "container_metadata": {"tag": {"name": b, "digest": c}},
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(parts=st.tuples(*[scalars | texts] * 4))
+def test_any_parts_in_the_right_places(name: str, parts: tuple[object, ...]) -> None:
+    check(name, json.dumps(TEMPLATES[name](*parts)).encode())
