@@ -48,6 +48,7 @@ class Document:
         self._lines: dict[KeyPath, int] = {}
         self._texts: dict[KeyPath, str] = {}
         self._found: set[tuple[int, str]] = set()
+        self._unreadable: set[KeyPath] = set()
 
     def place(self, path: KeyPath, line: int, text: str | None = None) -> None:
         """Notes a value's line, and how it was written where YAML takes it for no text."""
@@ -70,8 +71,15 @@ class Document:
         return self._lines.get(path, 1)
 
     def report(self, path: KeyPath, sentence: str) -> None:
-        """Notes what is wrong with a value."""
-        self.report_line(self.line(path), f"{spell(path)}: {sentence}" if path else sentence)
+        """Notes what is wrong with a value, unless there was no value to begin with."""
+        if path not in self._unreadable:
+            self.report_line(self.line(path), f"{spell(path)}: {sentence}" if path else sentence)
+
+    def report_unreadable(self, path: KeyPath, sentence: str, line: int | None = None) -> None:
+        """Notes why there is no value; whatever stands in for it is not judged any more."""
+        shown = f"{spell(path)}: {sentence}" if path else sentence
+        self.report_line(line or self.line(path), shown)
+        self._unreadable.add(path)
 
     def report_line(self, line: int, sentence: str) -> None:
         """Notes what is wrong with a line."""
@@ -167,7 +175,7 @@ class _Reader:
     def _value(self, node: Node, path: KeyPath) -> object:
         self._values += 1
         if any(node is outer for outer in self._open):
-            self._document.report(path, "refers to itself")
+            self._document.report_unreadable(path, "refers to itself")
             return ""
         if self._values > _MOST_VALUES:
             if self._values == _MOST_VALUES + 1:
@@ -250,7 +258,9 @@ class _Reader:
             return value
         # Dates and the base-60 numbers of YAML 1.1 are never meant here: they stay text.
         if kind not in {"str", "int", "float", "bool", "timestamp", "value", "merge"}:
-            self._document.report(path, f"has the tag {node.tag!r}, which means nothing here")
+            self._document.report_unreadable(
+                path, f"has the tag {node.tag!r}, which means nothing here"
+            )
             return text
         return self._substitute(text, path, node.start_mark.line + 1)
 
@@ -272,7 +282,7 @@ class _Reader:
                     f"the environment has no {variable[1]}: set it, "
                     f"or write ${{{variable[1]}:-default}}"
                 )
-            self._document.report_line(line, f"{spell(path)}: {problem}" if path else problem)
+            self._document.report_unreadable(path, problem, line)
             return found[0]
 
         return _REFERENCE.sub(replacement, text)

@@ -1,0 +1,276 @@
+"""Whoever writes a bad file gets every mistake, its line, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from listener.config import ConfigError, load
+from listener.config.settings import Contents
+from listener.config.unsupported import SENTENCE
+
+HOOK = "hooks: {h: {provider: generic, token: t, "
+TARGET = "targets: {web: {container: web, "
+
+MISTAKES = [
+    # YAML itself
+    ("listen: [", "1: is not YAML: "),
+    ("a: 1\n\tb: 2", "2: is not YAML: .*tabs"),
+    ("hooks: {h: {token: ${X}}}", r'1: is not YAML: .*write "\$\{NAME\}" in quotes'),
+    ("- a\n- b", "1: must hold keys with values"),
+    ("a: 1\n---\nb: 2", "2: is not YAML: "),
+    ("host: a\nhost: b", "2: host: is given twice, first in line 1"),
+    ("? [a]\n: b", "1: a key must be text"),
+    ("host: !secret a", "1: host: has the tag '!secret'"),
+    ("hooks: &a\n  h: *a", "2: hooks.h: refers to itself"),
+    ("host: '\x01'", "1: has a character that YAML does not allow"),
+    ('host: "\\UFFFFFFFF"', "1: has an escape that means nothing"),
+    # the environment
+    (
+        "\nhost: ${NOPE}",
+        r"2: host: the environment has no NOPE: set it, or write \$\{NOPE:-default",
+    ),
+    ("host: ${no-pe}", r"1: host: write \$\{NAME\} or"),
+    ("host: '${A'", r"1: host: write \$\{NAME\} or"),
+    # unknown keys
+    ("lisen: 1", r"1: lisen: there is no such key \(did you mean listen\?\)"),
+    ("source: x", "1: source: there is no such key"),
+    ("admin:\n  tokn_file: x", r"2: admin.tokn_file: there is .*did you mean token_file\?"),
+    (TARGET + "\n health: {tiemout: 5s}}}", r"2: targets.web.health.tiemout: .*mean timeout\?"),
+    (TARGET + "\n tag: {semvr: x}}}", r"2: targets.web.tag.semvr: .*mean semver\?"),
+    # types and YAML's traps
+    (TARGET + "\n tag: 1.10}}", '2: targets.web.tag: 1.10 is a number to YAML: .*quotes, "1.10"'),
+    (TARGET + "\n tag: on}}", '2: targets.web.tag: on is true or false to YAML: .*"on"'),
+    (TARGET + "\n keep: yes}}", "2: targets.web.keep: must be a whole number"),
+    (TARGET + "\n keep: 0}}", "2: targets.web.keep: must be at least 1, not 0"),
+    (TARGET + "\n keep: few}}", "2: targets.web.keep: must be a whole number, not 'few'"),
+    (TARGET + "\n rollback: 7}}", "2: targets.web.rollback: must be true or false, not 7"),
+    (TARGET + "\n reconcile: 30}}", "2: targets.web.reconcile: a duration needs a unit: write 30s"),
+    (TARGET + "\n reconcile: soon}}", "2: targets.web.reconcile: 'soon' is not a duration"),
+    (
+        TARGET + "\n health: 5}}",
+        "2: targets.web.health: must be a mapping of keys to values, not 5",
+    ),
+    (TARGET + "\n health: {exec: pg}}}", "2: targets.web.health.exec: must be a list, not 'pg'"),
+    (TARGET + "\n health: {http: ready}}}", "2: targets.web.health.http: 'ready' is not an addr"),
+    (TARGET + "\n strategy: recrate}}", r"2: targets.web.strategy: must be one .*mean recreate\?"),
+    (TARGET + "\n image: a/b:1}}", "2: targets.web.image: 'a/b:1': give the repository alone"),
+    (TARGET + "\n tag: {semver: ^1, glob: b}}}", "2: targets.web.tag: give a tag, or exactly one"),
+    (TARGET + "\n tag: 'a b'}}", "2: targets.web.tag: 'a b' is not a tag"),
+    (TARGET + "\n tag: {regex: '('}}}", "2: targets.web.tag.regex: '\\(' is not a regular expr"),
+    (TARGET + "\n host: }}", "2: targets.web.host: has no value"),
+    ("max_body: 1 megabyte", "1: max_body: '1 megabyte' is not a size: write it like 1MiB"),
+    ("listen: 8080", "1: listen: 8080 is not an address: write it like 127.0.0.1:8080"),
+    ("listen: a:99999", "1: listen: 99999 is not a port"),
+    ("hooks: []", "1: hooks: must be a mapping of keys to values, not a list"),
+    ("engine: ssh-thing", "1: engine: 'ssh-thing' is not an address of an engine"),
+    ("host: a b", "1: host: 'a b' is not a name"),
+    # hooks
+    ("hooks:\n  a b: {provider: generic, token: t}", "2: hooks.'a b': cannot be a name"),
+    ("hooks:\n  h: {provider: generic}", "2: hooks.h: anybody could call this hook"),
+    ("hooks:\n  h: {token: t}", "2: hooks.h.provider: is missing"),
+    ("hooks:\n  h:\n    provider: dockrhub\n    token: t", r"3: hooks.*\(did you mean dockerhub\?"),
+    (HOOK + "\n unauthenticated: true}}", "2: hooks.h.unauthenticated: contradicts token"),
+    (HOOK + "\n tokens: [t]}}", "2: hooks.h.tokens: give either this or token, not both"),
+    (HOOK + "\n repositories: }}", "2: hooks.h.repositories: has no value"),
+    (HOOK + "\n repositories: []}}", "2: hooks.h.repositories: is empty"),
+    (HOOK + "\n allow_cidrs: [10.0.0.1/8]}}", r"2: hooks.h.allow_cidrs\[0\]: .*mean 10.0.0.0/8\?"),
+    (HOOK + "\n allow_cidrs: ['::/0']}}", r"2: hooks.h.allow_cidrs\[0\]: ::/0 lets everybody in"),
+    (HOOK + "\n registry: https://a/}}", "2: hooks.h.registry: 'https://a/' is not a registry"),
+    ("hooks: {h: {provider: dockerhub,\n hmac_secret: s}}", "2: hooks.h.hmac_secret: dockerhub si"),
+    ("hooks: {h: {provider: github,\n hmac_secret: []}}", "2: hooks.h.hmac_secret: is an empty li"),
+    # registries
+    ("registries:\n  https://a/: {}", "2: registries.https://a/: 'https://a/' is not a registry"),
+    (
+        "registries:\n  a: {username: u}",
+        "2: registries.a.username: needs password or password_file",
+    ),
+    (
+        "registries:\n  a: {password: u}",
+        "2: registries.a.password: needs username or username_file",
+    ),
+    (
+        "registries:\n  a.b: {aliases: [x.y]}\n  c.d: {aliases: [X.y]}",
+        r"3: registries.c.d.aliases\[0\]: x.y already names the registry a.b",
+    ),
+    ("registries:\n  a.b: {aliases: [c.d]}\n  c.d: {}", r"2: registries.a.b.aliases\[0\]: c.d alr"),
+    ("registries:\n  docker.io: {}\n  index.docker.io: {}", "3: registries.index.docker.io: docke"),
+    # targets
+    ("targets:\n  web:", "2: targets.web: say what runs"),
+    ("targets:\n  a@b: {container: c}", "2: targets.a@b: cannot be a name"),
+    ("targets:\n  web: {container: /web}", "2: targets.web.container: '/web' cannot name a cont"),
+    (
+        "targets:\n  a: {container: c}\n  b:\n    host: h\n    container: c",
+        "5: targets.b.container: c is already the container of target a",
+    ),
+    ("defaults: {image: a/b}", "1: defaults.image: belongs to one target and has no default"),
+    ("defaults:\n  keep: 0", "2: defaults.keep: must be at least 1"),
+    ("listen: 0.0.0.0:8081", "1: listen: the admin port .* cannot be the same"),
+    ("admin:\n  listen: :8080", "2: admin.listen: the admin port .* cannot be the same"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=[text for text, _ in MISTAKES])
+def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected: str) -> None:
+    found = problems(text)
+    assert len(found) == 1, found
+    assert re.match(expected, found[0]), found[0]
+
+
+UNSUPPORTED = [
+    (TARGET + "\n preflight: true}}", "2: targets.web.preflight"),
+    (TARGET + "\n release: [a]}}", "2: targets.web.release"),
+    (TARGET + "\n lifecycle: {before_stop: [a]}}}", "2: targets.web.lifecycle"),
+    (TARGET + "\n rollout: {group: g}}}", "2: targets.web.rollout"),
+    (TARGET + "\n approve: true}}", "2: targets.web.approve"),
+    (TARGET + "\n approve_timeout: 1h}}", "2: targets.web.approve_timeout"),
+    (TARGET + "\n window: x}}", "2: targets.web.window"),
+    (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
+    (TARGET + "\n strategy: start-first}}", "2: targets.web.strategy"),
+    (TARGET + "\n strategy: warm}}", "2: targets.web.strategy"),
+    (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
+    ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
+    ("targets: {web: {\n service: a}}", "2: targets.web.service"),
+    ("defaults: {strategy: warm}", "1: defaults.strategy"),
+    ("self_update: true", "1: self_update"),
+    ("notify: [{url: 'slack://x'}]", "1: notify"),
+    ("redis: redis+sentinel://a/b", "1: redis"),
+    ("hooks: {h: {token: t, provider: gitlab}}", "1: hooks.h.provider"),
+    ("hooks: {h: {token: t, provider: auto}}", "1: hooks.h.provider"),
+]
+
+
+@pytest.mark.parametrize(("text", "place"), UNSUPPORTED, ids=[text for text, _ in UNSUPPORTED])
+def test_what_this_version_cannot_do_is_refused(problems, text: str, place: str) -> None:
+    assert problems(text) == [f"{place}: {SENTENCE}"]
+
+
+def test_what_asks_for_nothing_is_not_refused(loaded) -> None:
+    target = "container: c, preflight: false, approve: false, parallelism: 1"
+    settings = loaded(f"self_update: false\nnotify: []\ntargets: {{web: {{{target}}}}}")
+    assert settings.targets["web"].container == "c"
+
+
+def test_six_mistakes_are_six_lines_in_the_order_of_the_file(problems) -> None:
+    text = """\
+        listen: 8080
+        concurency: 3
+        hooks:
+          hub:
+            provider: dockerhub
+        targets:
+          web:
+            container: web
+            tag: 1.10
+            reconcile: 30
+            strategy: warm
+        """
+    assert [problem.split(": ")[:2] for problem in problems(text)] == [
+        ["1", "listen"],
+        ["2", "concurency"],
+        ["4", "hooks.hub"],
+        ["9", "targets.web.tag"],
+        ["10", "targets.web.reconcile"],
+        ["11", "targets.web.strategy"],
+    ]
+
+
+def test_no_message_shows_a_secret(problems) -> None:
+    text = """\
+        admin: hunter2
+        redis: redis//:hunter2@here
+        hooks:
+          a: hunter2
+          b: {provider: github, token: [hunter2, 7002], tokn: hunter2, token_file: hunter2}
+        registries: {r.io: {password: {a: hunter2}}}
+        """
+    found = problems(text)
+    assert len(found) >= 6
+    assert [line for line in found if "hunter2" in line or "7002" in line] == [
+        line for line in found if "token_file: hunter2 cannot be read" in line
+    ]
+
+
+def _loads_or_says_why(raw: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "listener.yml"
+        file.write_bytes(raw)
+        try:
+            problems: tuple[str, ...] | None = None
+            load(file, {"A": "a"})
+        except ConfigError as error:
+            problems = error.problems
+    assert problems != ()
+    for problem in problems or ():
+        assert re.match(re.escape(str(file)) + r":[1-9]\d*: \S", problem)
+        assert "\n" not in problem
+        problem.encode()
+
+
+@given(st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "replace"))))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_any_bytes_load_or_are_explained(raw: bytes) -> None:
+    _loads_or_says_why(raw)
+
+
+_KEYS = st.sampled_from(
+    sorted(
+        {*Contents.model_fields, "web", "hub", "token", "token_file", "provider", "aliases", "tag"}
+        | {"semver", "regex", "container", "host", "health", "http", "exec", "keep", "reconcile"}
+        | {"allow_cidrs", "registry", "repositories", "image", "username", "password", "notify"}
+    )
+)
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.dates(),
+    st.sampled_from(["web", "generic", "10s", "${A}", "${B}", "0.0.0.0:80", "1.2.3.4/8", "^1.4"]),
+)
+_YAML = st.recursive(
+    _SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.one_of(_KEYS, _SCALARS), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(_KEYS, _YAML, max_size=8))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_any_mapping_loads_or_is_explained(mapping: dict[str, object]) -> None:
+    _loads_or_says_why(yaml.safe_dump(mapping, allow_unicode=True).encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 5000,
+        b"a: " + b"9" * 5000,
+        b"keep: 0b_",
+        b"host: !!int ''",
+        b"listen: " + b"0x" + b"f" * 5000,
+        b'host: "\\ud800"',
+        b'hooks: {"\\ud800": {}}',
+        b"a: &a [1,1,1,1,1,1,1,1,1]\n"
+        + b"".join(
+            b"%c: &%c [%s]\n" % (c, c, b",".join([b"*%c" % (c - 1)] * 9)) for c in b"bcdefghi"
+        ),
+        b"targets: {w: {container: c, tag: {regex: 'a{99999999999}'}}}",
+        b"defaults: {reconcile: " + b"9" * 400 + b"d}",
+        b"<<: [1]",
+        b"<<: {host: a}",
+        b"\xff\xfea\x00",
+    ],
+)
+def test_hostile_files_are_explained(raw: bytes) -> None:
+    _loads_or_says_why(raw)

@@ -1,0 +1,72 @@
+"""The example and the schema that ship are right and up to date."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from listener.config import load
+from listener.config.schema import schema
+
+SHIPPED = Path(__file__).parents[3] / "config"
+SCHEMA = json.loads((SHIPPED / "schema.json").read_text())
+
+
+def test_the_example_loads_without_any_environment() -> None:
+    settings = load(SHIPPED / "listener.yml", {})
+    assert set(settings.targets) == {"web", "api", "jobs", "docs"}
+    assert set(settings.hooks) == {"hub", "private", "packages", "ci"}
+
+
+def test_the_schema_is_up_to_date() -> None:
+    assert schema() == SCHEMA, "run: python -m listener.config.schema > config/schema.json"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def _valid(text: str) -> bool:
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(yaml.safe_load(text))
+
+
+def test_the_example_fits_the_schema() -> None:
+    jsonschema.validate(yaml.safe_load((SHIPPED / "listener.yml").read_text()), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listen: 8080",
+        "lisen: a:1",
+        "concurrency: 0",
+        "concurrency: many",
+        "self_update: true",
+        "shutdown_grace: 30",
+        "source: x",
+        "hooks: {h: {token: t}}",
+        "hooks: {h: {provider: gitlab, token: t}}",
+        "targets: {w: {container: w, tag: 1.10}}",
+        "targets: {w: {container: w, strategy: warm}}",
+        "targets: {w: {container: w, parallelism: 2}}",
+        "targets: {w: {container: w, keep: 0}}",
+        "defaults: {container: w}",
+    ],
+)
+def test_an_editor_marks_mistakes(text: str) -> None:
+    assert not _valid(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "concurrency: ${N:-4}",
+        "admin: {token_file: /run/secrets/admin}",
+        "hooks: {h: {provider: github, hmac_secret_file: [a, b]}}",
+        "targets: {w: {container: w, rollback: '${R}', health: {timeout: 1h30m}}}",
+        "max_body: 1024",
+    ],
+)
+def test_an_editor_accepts_what_is_right(text: str) -> None:
+    assert _valid(text)
