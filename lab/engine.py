@@ -135,10 +135,15 @@ def start_engine() -> Engine:
         env={"PATH": os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"},
     )
     engine = Engine(path, process=process)
-    process.start()
-    with suppress(NeverHappened):
+    try:
+        process.start()
         wait_for(lambda: _answers(path) or not process.alive, "the engine answers", timeout=90)
-    if not (process.alive and _answers(path)):
+    except NeverHappened:
+        process.kill()
+    except BaseException:
+        engine.stop()
+        raise
+    if not process.alive:
         words = process.last_words(5)
         engine.stop()
         raise EngineTrouble(f"the Docker engine did not start: {words}")

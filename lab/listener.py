@@ -57,7 +57,11 @@ class Listener:
         self._process = Process(self._command(verb), self.log, env=self.env)
 
     def __enter__(self) -> Listener:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

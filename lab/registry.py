@@ -49,7 +49,11 @@ class Registry:
         )
 
     def __enter__(self) -> Registry:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,17 +62,18 @@ class World:
         self.listener = Listener(directory, filled, verb=verb, ports=ports)
 
     def __enter__(self) -> World:
-        if self.gate:
-            self.gate.up()
-        self.registry.start()
+        with ExitStack() as undo:
+            undo.callback(self.engine.clean, self.session)
+            if self.gate:
+                undo.enter_context(self.gate)
+            undo.enter_context(self.registry)
+            undo.callback(self.listener.stop)
+            # Reached only when all of it stands; else what was begun is undone here.
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.listener.stop()
-        self.registry.stop()
-        if self.gate:
-            self.gate.down()
-        self.engine.clean(self.session)
+        self._undo.close()
 
     # -- names ------------------------------------------------------------------------------
 

@@ -1,0 +1,61 @@
+# `make` or `make help` lists what can be done. Every target sets up by itself what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+CODE := listener lab demo bench tests
+PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup parts lint test bench demo chaos clean $(addprefix test-,fundamentals unit store engine chaos)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BIN)/.app ## Watch it: versions 1, 2 and a sick 3 of a tiny app (KEEP=1 leaves it running)
+	@tools/install-parts demo
+	@$(BIN)/python -m demo
+
+setup: parts $(BIN)/.ready ## Install what the tests need: engine, registry, Redis, Python packages
+
+test: ## Everything: lint, then all levels, quickest first
+	@$(MAKE) --no-print-directory lint test-unit test-store test-fundamentals test-engine test-chaos
+
+lint: $(BIN)/.ready ## Style, types, direction of imports
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+test-fundamentals: setup ## The stories that tell what this is; read them first
+test-unit: setup ## Rules without any I/O
+test-store: setup ## On a real Redis
+test-engine: setup ## On a real engine and registry
+test-chaos: setup ## kill -9 at every step, and at random
+test-fundamentals test-unit test-store test-engine test-chaos: test-%:
+	$(PYTEST) tests/$*
+
+chaos: test-chaos ## The same as test-chaos
+
+bench: setup ## Measure, each figure as a ratio within one run
+	$(BIN)/python bench/run.py
+
+clean: ## Remove the Python environment and caches
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+parts:
+	@tools/install-parts test
+
+# The program alone, which is all that the demo needs.
+$(BIN)/.app: pyproject.toml
+	@tools/install-parts venv
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(BIN)/.ready: $(BIN)/.app
+	@$(BIN)/pip install --quiet --group dev
+	@touch $@
