@@ -18,7 +18,7 @@ class BodyRefused(Exception):
         self.status = status
 
 
-async def read_body(request: web.Request, limit: int, seconds: float = READ_TIMEOUT) -> bytes:
+async def read_body(request: web.Request, limit: int) -> bytes:
     """The raw body, of at most `limit` bytes; raises BodyRefused.
 
     A compressed body is refused: signatures cover what was sent, and no sender compresses.
@@ -31,7 +31,7 @@ async def read_body(request: web.Request, limit: int, seconds: float = READ_TIME
         raise too_long
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(READ_TIMEOUT):
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > limit:
@@ -39,5 +39,5 @@ async def read_body(request: web.Request, limit: int, seconds: float = READ_TIME
     except (web.RequestPayloadError, ConnectionError):
         raise BodyRefused(400, "the body ended early") from None
     except TimeoutError:
-        raise BodyRefused(408, f"the body did not arrive within {seconds:g} s") from None
+        raise BodyRefused(408, f"the body did not arrive within {READ_TIMEOUT:g} s") from None
     return bytes(body)
