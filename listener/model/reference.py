@@ -65,7 +65,8 @@ class Reference:
 
     def resolve(self, aliases: Mapping[str, str]) -> Reference:
         """The same image under its registry's first name; `aliases` maps other names to it."""
-        return replace(self, registry=aliases.get(self.registry, self.registry))
+        first = aliases.get(self.registry)
+        return self if first is None else replace(self, registry=first)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""

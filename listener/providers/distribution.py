@@ -78,9 +78,10 @@ def _read(entry: object, registry: str | None) -> Event | str:
     action = text_at(entry, "action")
     if action != "push":
         return _NO_PUSHES.get(action, f"the action {shown(action)} is not a push")
-    if text_at(entry, "target", "mediaType") not in _MANIFESTS:
+    target = entry.get("target")
+    if text_at(target, "mediaType") not in _MANIFESTS:
         return "a layer or a configuration, not an image"
-    tag = text_at(entry, "target", "tag")
+    tag = text_at(target, "tag")
     if not tag:
         return "a manifest without a tag: one platform of an image, or pushed by digest"
     host = registry or _host(entry)
@@ -89,9 +90,9 @@ def _read(entry: object, registry: str | None) -> Event | str:
     try:
         image = make_reference(
             host,
-            text_at(entry, "target", "repository"),
+            text_at(target, "repository"),
             tag,
-            text_at(entry, "target", "digest") or None,
+            text_at(target, "digest") or None,
         )
     except BadReference as problem:
         return str(problem)

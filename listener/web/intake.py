@@ -63,7 +63,7 @@ def dedupe_key(hook: str, event: Event, image: Reference) -> str:
 
 def new_push_id(moment: datetime) -> str:
     """An id that sorts by time."""
-    return f"p{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}-{secrets.token_hex(4)}"
+    return f"p{moment.timestamp() * 1000:.0f}-{secrets.token_hex(4)}"
 
 
 def _push(door: Door, event: Event, image: Reference, now: datetime) -> Push:

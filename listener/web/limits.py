@@ -29,6 +29,12 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     too_long = BodyRefused(413, f"the body is longer than {limit} bytes")
     if (request.content_length or 0) > limit:
         raise too_long
+    if request.content.is_eof():
+        # All of it came with the head, as with most webhooks: there is nothing to wait for.
+        whole = request.content.read_nowait()
+        if len(whole) > limit:
+            raise too_long
+        return whole
     body = bytearray()
     try:
         async with asyncio.timeout(READ_TIMEOUT):

@@ -337,7 +337,7 @@ async def test_a_chunked_body_is_measured_too(port: Port) -> None:
 
 async def test_a_broken_chunk_is_the_senders_fault(port: Port) -> None:
     answer = await exchange(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n")
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b" 400 " in answer.partition(b"\r\n")[0]
 
 
 async def test_a_body_that_does_not_come(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
