@@ -8,13 +8,11 @@ no log holds the path, which may be one.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -26,25 +24,14 @@ from listener.providers import NotUnderstood, Request
 from listener.providers.verify import Refused, admit_address, authenticate
 from listener.store import Unavailable
 from listener.telemetry import Metrics, PushOutcome
+from listener.web.batches import Batches, PushLog
 from listener.web.hooks import Door, Hooks
 from listener.web.intake import Intake, shown_push, take_in
 from listener.web.limits import BodyRefused, read_body
 
-STORE_TIMEOUT = 2.0
-"""Seconds that storing may take; registries hang up soon after."""
 _RETRY_AFTER = {"Retry-After": "5"}
 _WRONG_METHOD = "a hook takes POST only"
 _SERVER = {"Server": "listener"}
-
-
-class PushLog(Protocol):
-    """Where pushes are stored so that a crash loses none."""
-
-    async def append(self, pushes: Sequence[tuple[Push, str]]) -> list[tuple[str, bool]]:
-        """Stores pushes with their dedupe keys; the id of each, and whether it was there before.
-
-        Raises Unavailable.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,7 @@ class _Receiver:
         targets_hint: Callable[[Push], list[str]],
     ) -> None:
         self._hooks = hooks
-        self._push_log = push_log
+        self._batches = Batches(push_log)
         self._metrics = metrics
         self._targets_hint = targets_hint
         # Bound once: the lazy proxy assembles a logger at every call.
@@ -159,8 +146,7 @@ class _Receiver:
         return _passed_over(reasons)
 
     async def _store(self, door: Door, intake: Intake) -> _Answer:
-        async with asyncio.timeout(STORE_TIMEOUT):
-            stored = await self._push_log.append(intake.pushes)
+        stored = await self._batches.append(intake.pushes)
         duplicates = sum(duplicate for _, duplicate in stored)
         reasons = [*intake.ignored, *intake.forbidden]
         self._count(door, "stored", len(stored) - duplicates)

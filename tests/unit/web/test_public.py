@@ -20,7 +20,7 @@ from listener.config import Hook, Registry, Settings
 from listener.model.push import Push
 from listener.store import Unavailable
 from listener.telemetry import Metrics
-from listener.web import limits, public
+from listener.web import batches, limits, public
 from listener.web.hooks import Hooks, UnusableHooks
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -357,7 +357,7 @@ async def test_a_compressed_body_is_refused(port: Port) -> None:
 async def test_a_store_that_is_away(
     port: Port, provider_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public, "STORE_TIMEOUT", 0.05)
+    monkeypatch.setattr(batches, "STORE_TIMEOUT", 0.05)
     body = BODY if "open" in provider_path else sample("distribution/index_with_tag")
     for port.log.fault, port.log.stuck in ((Unavailable("no connection"), False), (None, True)):
         code, answer = await port.send(provider_path, body)
