@@ -9,7 +9,6 @@ image's value cannot be told from one who set nothing; it is taken for the image
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +21,7 @@ from listener.drivers.networks import (
     joins_container,
     plan_endpoints,
 )
-from listener.drivers.snapshot import CloneError, Document, Setting, Snapshot
+from listener.drivers.snapshot import CloneError, Setting, Snapshot
 from listener.model.base import rfc3339
 from listener.model.reference import is_digest
 from listener.model.target import Good
@@ -216,7 +215,8 @@ def hold_body(target: str, good: Good) -> dict[str, Any]:
         "listener.pin.deployment": good.deployment,
         "listener.pin.at": rfc3339(good.at),
     }
-    volumes: Mapping[str, Document] = good.image_config.get("Volumes") or {}
+    # The engine compares the two paths as texts, the image's one shortened.
+    volumes = [normal_path(path) for path in good.image_config.get("Volumes") or ()]
     return {
         "Image": good.image_id,
         "Cmd": ["pin"],

@@ -82,7 +82,10 @@ def plan_endpoints(old: Snapshot, setting: Setting) -> dict[str, dict[str, Any]]
 def endpoint_settings(name: str, endpoint: Document, of: Snapshot) -> dict[str, Any]:
     """What the user chose for one network; nothing for what the engine filled in."""
     wanted = endpoint.get("IPAMConfig") or {}
-    aliases = [alias for alias in endpoint.get("Aliases") or () if alias != of.short_id]
+    # Once each: the engine adds the host name as an alias, so a carried one would be doubled.
+    aliases = [
+        alias for alias in dict.fromkeys(endpoint.get("Aliases") or ()) if alias != of.short_id
+    ]
     chosen = {
         # The default network knows no aliases and refuses them.
         "Aliases": aliases if name != "bridge" else [],

@@ -1,0 +1,82 @@
+"""What tests on the real engine share."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cloning import NEW_DEFAULTS, OLD_DEFAULTS, Cloning
+from misbehaving import Misbehaving
+
+import lab.engine
+from lab.app import Release, build
+from lab.engine import LABEL
+from listener.drivers.engine import Engine
+
+
+@pytest.fixture
+async def bench(engine: lab.engine.Engine) -> AsyncIterator[Cloning]:
+    """A workbench with the two images; what was made on it is removed after the test."""
+    driver = Engine(engine.url)
+    await driver.connect()
+    made = Cloning(engine, driver)
+    try:
+        made.image("1", OLD_DEFAULTS)
+        made.image("2", NEW_DEFAULTS)
+        yield made
+    finally:
+        made.clean()
+        await driver.close()
+
+
+@pytest.fixture
+async def client(engine: lab.engine.Engine) -> AsyncIterator[Engine]:
+    """The program's own connection to the engine of this machine."""
+    connection = Engine(engine.url)
+    await connection.connect()
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def session(engine: lab.engine.Engine) -> Iterator[str]:
+    """The label of what a test makes; everything that bears it is removed afterwards."""
+    name = f"lt-engine-{secrets.token_hex(4)}"
+    yield name
+    engine.clean(name)
+
+
+@pytest.fixture
+def busybox(engine: lab.engine.Engine, session: str) -> str:
+    """The name of an image with a shell, its own to this test."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(Path("/bin/busybox").resolve(), "bin/busybox")
+        for applet in ("sh", "sleep", "echo", "printf", "true"):
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    name = f"{session}:box"
+    change = f"LABEL {LABEL}={session}"
+    engine.docker("import", "--change", change, "-", name, feed=archive.getvalue())
+    return name
+
+
+@pytest.fixture
+async def misbehaving(session: str) -> AsyncIterator[Misbehaving]:
+    """A registry that does what the test wants; holds one image that no other test has."""
+    registry = Misbehaving(build(Release(version=session), {LABEL: session}))
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", registry.serve)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    registry.host = f"127.0.0.1:{runner.addresses[0][1]}"
+    yield registry
+    registry.released.set()
+    await runner.cleanup()
