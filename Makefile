@@ -52,10 +52,10 @@ $(BIN)/.app: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up .venv …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/pip install --quiet --editable .
+	@$(BIN)/pip install -qq --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install -qq --editable .
 	@touch $@
 
 $(BIN)/.ready: $(BIN)/.app
-	@$(BIN)/pip install --quiet --group dev
+	@$(BIN)/pip install -qq --group dev
 	@touch $@

@@ -13,7 +13,7 @@ from typing import Any
 
 from demo.screen import Screen
 from demo.story import APP
-from lab.engine import Engine
+from lab.engine import Engine, remove_home
 from lab.waiting import NeverHappened, wait_for
 from lab.world import HOOK, World
 
@@ -63,7 +63,7 @@ def end(directory: Path, screen: Screen) -> int:
     if noted["engine"]:
         home = Path(noted["engine_home"])
         _end_process(noted["engine"], home)
-        shutil.rmtree(home, ignore_errors=True)
+        remove_home(home)
     shutil.rmtree(directory, ignore_errors=True)
     screen.verdict(True, "The demo is ended and removed.")
     return 0

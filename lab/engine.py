@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from lab.process import Process, program
 from lab.waiting import NeverHappened, wait_for
 
 SYSTEM_SOCKET = Path("/var/run/docker.sock")
+_DETACH = 2
 LABEL = "lab.session"
 """Borne by every image, container, network and volume that the lab makes; its value: a session."""
 
@@ -95,7 +97,7 @@ class Engine:
         if self.process is None:
             return
         self.process.stop(timeout=30)
-        shutil.rmtree(self.process.log.parent, ignore_errors=True)
+        remove_home(self.process.log.parent)
 
 
 def find_engine() -> Engine:
@@ -148,6 +150,18 @@ def start_engine() -> Engine:
         engine.stop()
         raise EngineTrouble(f"the Docker engine did not start: {words}")
     return engine
+
+
+def remove_home(home: Path) -> None:
+    """Removes the files of an engine of our own that has ended."""
+    # The engine mounts its data directory upon itself and may leave that behind. Called directly,
+    # for the smallest systems have no umount program.
+    libc = ctypes.CDLL(None)
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for point in sorted(points, reverse=True):
+        if Path(point).is_relative_to(home):
+            libc.umount2(point.encode(), _DETACH)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _answers(path: Path) -> bool:
