@@ -64,8 +64,8 @@ _RULES = (
         "denied",
         "The registry refuses access",
         re.compile(
-            r"unauthorized|access denied|denied:|authentication required|insufficient_scope"
-            r"|no basic auth credentials|incorrect username or password|authorization failed"
+            r"unauthorized|access denied|denied:|is denied|authentication required"
+            r"|insufficient_scope|no basic auth credentials|incorrect username or password|authorization failed"
             r"|\b401\b|\b403\b|forbidden"
         ),
         (401, 403),
@@ -94,13 +94,19 @@ _RULES = (
         "The registry is out of the engine's reach",
         re.compile(r"connection refused|no such host|i/o timeout|dial tcp|reset by peer|\beof\b"),
     ),
-    _Rule("not_found", "The registry does not have the image", statuses=(404,)),
     _Rule(
         "transient",
         "The registry does not have a part of the image",
         re.compile(r"not found|unknown"),
         only_in_stream=True,
         repeats=4,
+    ),
+    # Where a registry's error has no "detail", the classic engine passes it on as 500.
+    _Rule(
+        "not_found",
+        "The registry does not have the image",
+        re.compile(r"manifest unknown|repository name not known"),
+        (404,),
     ),
 )
 _OTHER = _Rule("transient", "The pull failed")
