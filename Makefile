@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := listener lab demo bench tests
+# The tests of single rooms are free in their types; what all of them stand on is not.
+TYPED := listener lab demo bench tests/conftest.py tests/fundamentals
 PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ test: ## Everything: lint, then all levels, quickest first
 lint: $(BIN)/.ready ## Style, types, direction of imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
 
 test-fundamentals: setup ## The stories that tell what this is; read them first
