@@ -65,8 +65,8 @@ _RULES = (
         "The registry refuses access",
         re.compile(
             r"unauthorized|access denied|denied:|is denied|authentication required"
-            r"|insufficient_scope|no basic auth credentials|incorrect username or password|authorization failed"
-            r"|\b401\b|\b403\b|forbidden"
+            r"|insufficient_scope|no basic auth credentials|incorrect username or password"
+            r"|authorization failed|\b401\b|\b403\b|forbidden"
         ),
         (401, 403),
         repeats=1,
