@@ -19,7 +19,6 @@ from listener.model.base import Noun
 from listener.model.deployment import State
 from listener.model.reference import is_digest, is_tag
 
-
 _ID = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{8}")
 
 

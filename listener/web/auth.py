@@ -35,9 +35,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The rule of one admin port: the host it listens on and the token it has, if any."""
+    """The rule of one admin port: whether only this machine reaches it, and its token, if any."""
 
-    host: str
+    loopback: bool
     token: SecretStr | None
 
     def refusal(self, method: str, path: str, headers: Mapping[str, str]) -> Refusal | None:
@@ -50,7 +50,7 @@ class Gate:
             return None
         if self.token is not None:
             return self._without_token(headers)
-        if not is_loopback(self.host):
+        if not self.loopback:
             return _read_only(method)
         return _from_elsewhere(method, headers)
 
@@ -60,16 +60,6 @@ class Gate:
         if scheme.lower() == "bearer" and _same(given.strip(), wanted):
             return None
         return Refusal(401, "send the admin token as Authorization: Bearer TOKEN")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reachable from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _same(given: str, wanted: str) -> bool:

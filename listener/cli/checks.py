@@ -1,0 +1,190 @@
+"""What ``listener check`` looks at: settings in, one line for each finding out.
+
+It asks the real things (Redis, engine, registries) and changes none of them: no server is started
+and no container touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable
+from typing import Literal, NamedTuple
+
+from listener.config import Hook, Settings
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineAway, EngineError
+from listener.model.reference import BadReference, parse_reference
+from listener.model.target import Target
+from listener.registry import Credentials, RegistryFault, Resolver
+from listener.store import (
+    EmbeddedError,
+    EmbeddedRedis,
+    Unavailable,
+    connect,
+    durability,
+    server_binary,
+)
+
+State = Literal["ok", "warn", "bad"]
+
+
+class CheckLine(NamedTuple):
+    """One finding: how it stands, of what, and a sentence."""
+
+    state: State
+    subject: str
+    text: str
+
+
+async def check_lines(settings: Settings) -> AsyncIterator[CheckLine]:
+    """All findings, each as soon as it is known."""
+    yield CheckLine("ok", "configuration", _source(settings))
+    yield _admin(settings)
+    async for line in _redis(settings):
+        yield line
+    targets: list[Target] = []
+    async for line in _engine(settings, targets):
+        yield line
+    async for line in _registries(settings, targets):
+        yield line
+    for name, hook in settings.hooks.items():
+        yield _hook(name, hook)
+    for target in targets:
+        yield _target(target)
+
+
+def _source(settings: Settings) -> str:
+    return str(settings.source) if settings.source else "no file: defaults and labels alone"
+
+
+def _admin(settings: Settings) -> CheckLine:
+    admin = settings.admin
+    if admin.token is not None:
+        return CheckLine("ok", "admin", f"{admin.listen}, with a token")
+    if admin.listen.loopback:
+        return CheckLine("ok", "admin", f"{admin.listen}, open to this machine alone")
+    text = f"{admin.listen} has no token: it is read-only, and everybody who reaches it reads"
+    return CheckLine("warn", "admin", text)
+
+
+async def _redis(settings: Settings) -> AsyncIterator[CheckLine]:
+    if settings.redis is not None:
+        yield await _durability(settings.redis, "redis")
+        return
+    try:
+        binary = await asyncio.to_thread(server_binary)
+        yield CheckLine("ok", "redis", f"embedded: {await _version(str(binary))} ({binary})")
+    except EmbeddedError as problem:
+        yield CheckLine("bad", "redis", str(problem))
+        return
+    embedded = EmbeddedRedis(settings.state_dir)
+    if embedded.socket.exists():
+        yield await _durability(embedded.url, "state_dir")
+    else:
+        yield _state_dir(settings)
+
+
+async def _durability(url: str, subject: str) -> CheckLine:
+    try:
+        store = await connect(url)
+    except (ValueError, Unavailable) as problem:
+        return CheckLine("bad", subject, str(problem))
+    try:
+        found = await durability(store)
+    except Unavailable as problem:
+        return CheckLine("bad", subject, str(problem))
+    finally:
+        await store.close()
+    if found.durable and not found.findings:
+        return CheckLine("ok", subject, f"{store.where} keeps every acknowledged push on disk")
+    return CheckLine("warn", subject, f"{store.where}: {'; '.join(found.findings)}")
+
+
+async def _version(binary: str) -> str:
+    """What the server says of itself, such as ``Valkey server v=8.1.1``."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            binary, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        output, _ = await process.communicate()
+    except OSError as problem:
+        raise EmbeddedError(f"{binary} cannot be run: {problem.strerror}") from None
+    return output.decode(errors="replace").partition(" sha=")[0].strip() or "unknown version"
+
+
+def _state_dir(settings: Settings) -> CheckLine:
+    directory = settings.state_dir
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return CheckLine("ok", "state_dir", f"{directory} can be written")
+    text = f"{directory} cannot be written by user {os.getuid()}: set state_dir to one that can"
+    return CheckLine("bad", "state_dir", text)
+
+
+async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[CheckLine]:
+    """The engine, and into `targets` what it has to deploy."""
+    from listener.discovery import Discovery
+
+    engine = Engine(settings.engine)
+    try:
+        await engine.connect()
+        api = ".".join(map(str, engine.api))
+        text = f"{engine.name}: Docker {engine.version}, API {api}, at {engine.url}"
+        yield CheckLine("ok", "engine", text)
+        targets += await Discovery(engine, settings).targets()
+    except (EngineAway, EngineError) as problem:
+        yield CheckLine("bad", "engine", str(problem))
+    finally:
+        await engine.close()
+
+
+async def _registries(settings: Settings, targets: Iterable[Target]) -> AsyncIterator[CheckLine]:
+    """Every registry that is configured or that a target runs an image of."""
+    hosts = {*settings.registries, *_hosts(targets)}
+    if not hosts:
+        return
+    resolver = Resolver(settings.registries, Credentials(settings.registries))
+    try:
+        for host in sorted(hosts):
+            try:
+                await resolver.login(host)
+                yield CheckLine("ok", f"registry {host}", "answers, and takes the login if any")
+            except RegistryFault as problem:
+                yield CheckLine("bad", f"registry {host}", str(problem))
+    finally:
+        await resolver.close()
+
+
+def _hosts(targets: Iterable[Target]) -> Iterable[str]:
+    for target in targets:
+        try:
+            yield parse_reference(target.image).registry
+        except BadReference:
+            # The target's own line says what is wrong with it.
+            continue
+
+
+def _hook(name: str, hook: Hook) -> CheckLine:
+    proofs = [
+        word
+        for word, given in (
+            ("token", hook.tokens),
+            ("signature", hook.hmac_secrets),
+            ("address", hook.allow_cidrs),
+        )
+        if given
+    ]
+    if proofs:
+        text = f"{hook.provider}, proved by {' and '.join(proofs)}"
+        return CheckLine("ok", f"hook {name}", text)
+    text = f"{hook.provider}, unauthenticated: whoever reaches it can cause deployments"
+    return CheckLine("warn", f"hook {name}", text)
+
+
+def _target(target: Target) -> CheckLine:
+    subject = f"target {target.name}"
+    if target.problem:
+        return CheckLine("bad", subject, target.problem)
+    follows = f"follows {target.policy}" if target.policy else "follows no tag"
+    return CheckLine("ok", subject, f"{target.image}, {follows}, is {target.health}")
