@@ -60,7 +60,10 @@ def basic(auth: Auth) -> str:
 def token_request(
     challenge: Challenge, repository: str, auth: Auth | None, *, plain_allowed: bool
 ) -> TokenRequest:
-    """The request for a token that may pull; raises RegistryAway for a realm not to be trusted."""
+    """The request for a token that may pull, or with no repository one that only proves a login.
+
+    Raises RegistryAway for a realm not to be trusted.
+    """
     try:
         realm = URL(challenge.parameters.get("realm", ""))
     except ValueError:
@@ -72,7 +75,10 @@ def token_request(
             f"The registry sends credentials to {realm.host} without encryption: "
             "set insecure: true for it under registries: if that is meant"
         )
-    query = {"scope": challenge.parameters.get("scope") or f"repository:{repository}:pull"}
+    query = {}
+    asked = f"repository:{repository}:pull" if repository else ""
+    if scope := challenge.parameters.get("scope") or asked:
+        query["scope"] = scope
     if service := challenge.parameters.get("service"):
         query["service"] = service
     if auth is not None and auth.identity_token:

@@ -89,6 +89,11 @@ class Resolver:
             path = _next_page(asked, link["url"])
         raise RegistryAway(f"{image.name} has more than {_PAGE * _MOST_PAGES} tags")
 
+    async def login(self, host: str) -> None:
+        """Returns where a registry answers and takes the login that is known for it, if any."""
+        async with self._ask("GET", Reference(host, ""), "/v2/") as response:
+            _check(response, "its root /v2/")
+
     @asynccontextmanager
     async def _ask(
         self, method: str, image: Reference, path: str
@@ -125,7 +130,8 @@ class Resolver:
             request.url, request.headers, request.form, insecure=insecure
         )
         if status in (400, 401, 403):
-            raise Denied(f"{request.url.host} gives no token to pull {image.name}: {_who(auth)}")
+            what = f"to pull {image.name}" if image.repository else f"for {image.registry}"
+            raise Denied(f"{request.url.host} gives no token {what}: {_who(auth)}")
         if status != 200:
             raise RegistryAway(
                 f"{request.url.host} answers {status} to the question for a token",
