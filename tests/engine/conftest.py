@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ import lab.engine
 from lab.app import Release, build
 from lab.engine import LABEL
 from listener.drivers.engine import Engine
+
+Connect = Callable[[str], Awaitable[Engine]]
 
 
 @pytest.fixture
@@ -35,12 +37,24 @@ async def bench(engine: lab.engine.Engine) -> AsyncIterator[Cloning]:
 
 
 @pytest.fixture
-async def client(engine: lab.engine.Engine) -> AsyncIterator[Engine]:
+async def connect() -> AsyncIterator[Connect]:
+    """Connects the program to an engine by its URL; all connections end with the test."""
+    made: list[Engine] = []
+
+    async def to(url: str) -> Engine:
+        made.append(Engine(url))
+        await made[-1].connect()
+        return made[-1]
+
+    yield to
+    for connection in made:
+        await connection.close()
+
+
+@pytest.fixture
+async def client(engine: lab.engine.Engine, connect: Connect) -> Engine:
     """The program's own connection to the engine of this machine."""
-    connection = Engine(engine.url)
-    await connection.connect()
-    yield connection
-    await connection.close()
+    return await connect(engine.url)
 
 
 @pytest.fixture

@@ -19,9 +19,13 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
 from listener.drivers.wire import Call
 
+Connect = Callable[[str], Awaitable[Engine]]
+
 
 def body(image: str, session: str, *command: str, **more: Any) -> dict[str, Any]:
-    return {"Image": image, "Cmd": list(command), "Labels": {LABEL: session}, **more}
+    alone = {"NetworkMode": "none"}
+    labels = {LABEL: session}
+    return {"Image": image, "Cmd": list(command), "Labels": labels, "HostConfig": alone, **more}
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -143,7 +147,7 @@ async def test_networks_come_and_go(
     network = f"{session}-net"
     engine.docker("network", "create", "--label", f"{LABEL}={session}", network)
     container, _ = await client.create_container(
-        f"{session}-a", body(busybox, session, "sleep", "60", StopSignal="SIGKILL")
+        f"{session}-a", body(busybox, session, "true", HostConfig={})
     )
     await client.connect_network(network, container, {"Aliases": ["web"]})
     networks = (await client.inspect_container(container))["NetworkSettings"]["Networks"]
@@ -168,11 +172,10 @@ async def test_names_of_images(client: Engine, busybox: str, session: str) -> No
 
 
 async def test_events_arrive_and_end_with_the_connection(
-    engine: LabEngine, busybox: str, session: str, tmp_path: Path
+    engine: LabEngine, busybox: str, session: str, tmp_path: Path, connect: Connect
 ) -> None:
     with EngineGate(engine.socket, tmp_path) as gate:
-        client = Engine(gate.url)
-        await client.connect()
+        client = await connect(gate.url)
         filters = {"label": [f"{LABEL}={session}"], "event": ["create", "die"]}
         since = time.time()
         container, _ = await client.create_container(
@@ -191,7 +194,6 @@ async def test_events_arrive_and_end_with_the_connection(
                 pass
         gate.up()
         await client.ping()
-        await client.close()
 
 
 @pytest.mark.parametrize("url", ["unix:///run/lt-engine-none.sock", "tcp://127.0.0.1:{port}"])
@@ -246,26 +248,26 @@ async def fake() -> AsyncIterator[FakeEngine]:
     await runner.cleanup()
 
 
-async def test_a_newer_engine_is_spoken_to_in_the_newest_known_version(fake: FakeEngine) -> None:
-    client = Engine(fake.url)
-    await client.connect()
+async def test_a_newer_engine_is_spoken_to_in_the_newest_known_version(
+    fake: FakeEngine, connect: Connect
+) -> None:
+    client = await connect(fake.url)
     assert client.api == (1, 51)
     assert client.containerd_store
     assert fake.paths == ["/version", "/v1.51/info"]
-    await client.close()
 
 
-async def test_an_engine_that_forgot_our_versions_is_refused(fake: FakeEngine) -> None:
+async def test_an_engine_that_forgot_our_versions_is_refused(
+    fake: FakeEngine, connect: Connect
+) -> None:
     fake.version["MinAPIVersion"] = "1.55"
     with pytest.raises(EngineError, match=r"speaks API 1\.55 and newer.*1\.51"):
-        await Engine(fake.url).connect()
+        await connect(fake.url)
 
 
-async def test_a_late_or_garbled_answer_means_away(fake: FakeEngine) -> None:
-    client = Engine(fake.url)
-    await client.connect()
+async def test_a_late_or_garbled_answer_means_away(fake: FakeEngine, connect: Connect) -> None:
+    client = await connect(fake.url)
     with pytest.raises(EngineAway, match=r"no answer to GET containers/hangs/json within 0\.2 s"):
         await client.json(Call("GET", "containers/hangs/json", seconds=0.2))
     with pytest.raises(EngineAway, match="broke"):
         await client.inspect_container("html")
-    await client.close()

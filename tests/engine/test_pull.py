@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from listener.drivers.image_calls import LayerProgress
 from listener.drivers.pull import pull_with_retries
 from listener.model.auth import Auth, CredentialsFault
 from listener.model.base import utc_now
+
+Connect = Callable[[str], Awaitable[Engine]]
 
 
 class Logins:
@@ -158,12 +160,11 @@ async def test_a_pull_that_stands_still_is_broken_off(
 
 
 async def test_a_broken_connection_is_no_success(
-    engine: LabEngine, misbehaving: Misbehaving, tmp_path: Path
+    engine: LabEngine, misbehaving: Misbehaving, tmp_path: Path, connect: Connect
 ) -> None:
     misbehaving.hanging.add(misbehaving.layer)
     with EngineGate(engine.socket, tmp_path) as gate:
-        client = Engine(gate.url)
-        await client.connect()
+        client = await connect(gate.url)
 
         def cut(_: LayerProgress) -> None:
             gate.down()
@@ -173,7 +174,6 @@ async def test_a_broken_connection_is_no_success(
         assert fault.value.kind == "transient"
         with pytest.raises(EngineAway):
             await client.pull(f"{misbehaving.host}/team/web", misbehaving.digest, None)
-        await client.close()
 
 
 async def test_just_after_a_push_the_registry_may_lag(
