@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from listener.cli.exits import Failed, Unreachable, WrongConfiguration
+from listener.cli.exits import Failed, Unreachable, WrongUsage
 from listener.cli.session import session
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ class Client:
         self._http = http
 
     async def get(self, path: str, query: Mapping[str, str | int | None] | None = None) -> Json:
-        """What a reading call answers; raises Unreachable, WrongConfiguration or Failed."""
+        """What a reading call answers; raises Unreachable, WrongUsage or Failed."""
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         return await self._call("GET", path, params=given)
 
@@ -62,8 +62,8 @@ class Client:
             return value
         sentence = str(value.get("error", f"{self.url} answered {status}"))
         if status == 401:
-            raise WrongConfiguration(f"{self.url} refused the token: {sentence}")
-        raise (WrongConfiguration if status == 400 else Failed)(sentence)
+            raise WrongUsage(f"{self.url} refused the token: {sentence}")
+        raise (WrongUsage if status == 400 else Failed)(sentence)
 
 
 def call(work: Callable[[Client], Awaitable[Result]]) -> Result:

@@ -19,10 +19,19 @@ class Failed(_Exit):
     exit_code = 1
 
 
-class WrongConfiguration(_Exit):
-    """The configuration cannot be used; one line for each problem."""
+class WrongUsage(_Exit):
+    """The server refused the call as it was put."""
 
     exit_code = 2
+
+
+class WrongConfiguration(click.ClickException):
+    """The configuration cannot be used; one line for each problem, each with its file and line."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
 
 
 class Unreachable(_Exit):

@@ -68,16 +68,11 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
         args = None if arguments is None else list(arguments)
         code = cli.main(args, "listener", standalone_mode=False, obj=Session())
-        sys.stdout.flush()
     except click.ClickException as problem:
         problem.show()
         return problem.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. Python would complain once more at its own exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as problem:
         return _unexpected(problem)
     return code if isinstance(code, int) else 0

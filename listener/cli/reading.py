@@ -87,20 +87,19 @@ def history(
     rows = [
         (
             entry["id"],
-            at(entry["queued_at"]),
             entry["target"],
             entry["host"],
             entry["trigger"],
             entry["state"],
             or_dash(entry["tag"]),
-            f"{short_digest(entry['from_digest'])} > {short_digest(entry['to_digest'])}",
+            short_digest(entry["to_digest"]),
             between(entry["started_at"], entry["finished_at"]),
             or_dash(entry["reason"]),
         )
         for entry in answer["deployments"]
     ]
     print_table(
-        ("ID", "QUEUED", "TARGET", "HOST", "TRIGGER", "STATE", "TAG", "DIGEST", "TOOK", "REASON"),
+        ("ID", "TARGET", "HOST", "TRIGGER", "STATE", "TAG", "DIGEST", "TOOK", "REASON"),
         rows,
     )
 

@@ -33,8 +33,8 @@ def work() -> None:
 
 
 def _stay(roles: set[_Role]) -> None:
-    from listener.app import main_loop
-
     current = session()
     settings = current.settings()
+    from listener.app import main_loop
+
     click.get_current_context().exit(main_loop(settings, frozenset(roles), current.config_path()))

@@ -43,12 +43,15 @@ def on_terminal() -> bool:
 def print_table(headers: Row, rows: Sequence[Row], *, width: int | None = None) -> None:
     """Writes a table; `width` cuts the piped form too, for overviews that must fit."""
     clean = [[printable(cell) for cell in row] for row in rows]
-    if on_terminal():
-        _rich_table(headers, clean)
-        return
     widths = [max(map(len, column)) for column in zip(headers, *clean, strict=True)]
+    least = [
+        size if name == "ID" else len(name) for name, size in zip(headers, widths, strict=True)
+    ]
+    if on_terminal():
+        _rich_table(headers, clean, widths, least)
+        return
     if width is not None:
-        widths = _fitted(widths, [len(header) for header in headers], width)
+        widths = _fitted(widths, least, width)
     for row in (headers, *clean):
         cells = (_cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True))
         click.echo((" " * _GAP).join(cells).rstrip())
@@ -85,17 +88,18 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _rich_table(headers: Row, rows: Sequence[Row]) -> None:
+def _rich_table(headers: Row, rows: Sequence[Row], widths: list[int], least: list[int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for header in headers:
-        table.add_column(header, no_wrap=True, overflow="ellipsis")
+    for header, size in zip(headers, _fitted(widths, least, console.width), strict=True):
+        table.add_column(header, no_wrap=True, overflow="ellipsis", min_width=size, max_width=size)
     for row in rows:
         table.add_row(*(Text(cell, style=style_of(cell)) for cell in row))
-    Console().print(table)
+    console.print(table, crop=False)
 
 
 def _fitted(widths: list[int], least: list[int], width: int) -> list[int]:
