@@ -8,7 +8,7 @@ connection breaks. Containers and images are named by id or name; answers are th
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,9 @@ from listener.drivers.wire import Call, Filters, filter_params, json_lines
 NEWEST_API = (1, 51)
 """The last API that shows a MAC address only where a user set it; newer ones are not tried."""
 
+Guard = Callable[[], Awaitable[None]]
+"""Returns while this process may change the engine, and raises where it no longer may."""
+
 _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 _CONNECT = 10.0
 _IDLE_EVENTS = 300.0
@@ -35,6 +38,7 @@ class Engine(ContainerCalls, ImageCalls):
 
     `connect` first. Every call raises EngineAway where no answer came, and EngineError (NotFound,
     Conflict) where the engine refused. After EngineAway from a change: look whether it was made.
+    `guard`, once set, is asked before each change.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,6 +50,8 @@ class Engine(ContainerCalls, ImageCalls):
         self.os = ""
         self.architecture = ""
         self.containerd_store = False
+        self.cgroup_v2 = False
+        self.guard: Guard | None = None
         self._client: Docker | None = None
 
     async def connect(self) -> None:
@@ -71,6 +77,7 @@ class Engine(ContainerCalls, ImageCalls):
         self.containerd_store = any(
             "io.containerd.snapshotter.v1" in pair for pair in info.get("DriverStatus") or ()
         )
+        self.cgroup_v2 = info.get("CgroupVersion") == "2"
 
     def _make_client(self) -> Docker:
         if not self.url.startswith(_SCHEMES):
@@ -125,7 +132,12 @@ class Engine(ContainerCalls, ImageCalls):
 
     @asynccontextmanager
     async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Makes the request; the one place where faults are translated."""
+        """Makes the request; the one place where faults are translated.
+
+        Every call that may change something asks the guard first.
+        """
+        if call.method != "GET" and self.guard is not None:
+            await self.guard()
         if self._client is None:
             raise EngineAway(f"The engine at {self.url} is not connected")
         try:

@@ -36,9 +36,8 @@ class Phase(StrEnum):
 class OldContainer(Noun):
     """The container that ran before, as it was before anything changed.
 
-    `image_config` is the image's own Config (its defaults); `inspect` the engine's whole answer;
-    `local_tag` the name that the engine had for the tag it runs (None where it is run by digest)
-    and `local_tag_id` the image that this name meant then.
+    `image_config` is the image's own Config (its defaults); `inspect` the engine's whole answer.
+    `digest` is the one that users know its image by; None for an image that was built here.
     """
 
     id: str
@@ -47,25 +46,22 @@ class OldContainer(Noun):
     digest: str | None
     image_config: dict[str, Any]
     inspect: dict[str, Any]
-    restart_policy: dict[str, Any]
     was_running: bool
-    local_tag: str | None
-    local_tag_id: str | None
+    was_healthy: bool
 
 
 class NewContainer(Noun):
-    """The container that shall run: `parked_name` until it takes the target's own name.
+    """The container that shall run, parked under a name of its own until the cut-over.
 
-    `body` is what is posted to create it, `reference` the image's name in that body.
+    `reference` is the image's name in its definition. Where that name has a tag, the tag is moved
+    on the engine, and `tag_before` is the image that it meant until then.
     """
 
-    parked_name: str
     id: str | None = None
     digest: str
     image_id: str = ""
     reference: str
-    body: dict[str, Any] = {}
-    networks: dict[str, Any] = {}
+    tag_before: str | None = None
 
 
 class Baseline(Noun):
@@ -78,7 +74,10 @@ class Baseline(Noun):
 
 
 class Journal(Noun):
-    """Everything that one deployment knows, saved before each act."""
+    """Everything that one deployment knows, saved before each act.
+
+    `verdict` is the sentence that decided against the new container, once one did.
+    """
 
     deployment: Deployment
     target: Target
@@ -86,6 +85,4 @@ class Journal(Noun):
     old: OldContainer | None = None
     new: NewContainer | None = None
     baseline: Baseline | None = None
-    stopped_at: datetime | None = None
     verdict: str | None = None
-    evidence: dict[str, Any] = {}

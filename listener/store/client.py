@@ -11,8 +11,16 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import (
+    ClusterError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
 from listener.store import keys
@@ -28,10 +36,13 @@ LONGEST_BLOCK = 3.0
 
 _SCHEMES = ("redis://", "rediss://", "unix://")
 
-_REFUSALS = re.compile(
+_REFUSALS = (ClusterError, NoPermissionError, OutOfMemoryError, ReadOnlyError, TryAgainError)
+_REFUSAL_CODES = re.compile(
     r"\b(LOADING|READONLY|MISCONF|OOM|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|BUSY"
     r"|NOAUTH|WRONGPASS|NOPERM)\b"
 )
+"""The library has classes for some, and hides the code then; inside scripts the code is in the
+middle of the message."""
 
 Reply: TypeAlias = Any
 """What a command answers, as the protocol's version 2 has it: text, number, list or None."""
@@ -107,9 +118,11 @@ class Store:
         try:
             yield
         except (NoConnection, NoAnswer) as fault:
+            # It may come back with other data.
+            self._schema_checked = False
             raise Unavailable(f"Redis at {self.where} does not answer: {fault}") from fault
         except ResponseError as fault:
-            if not _REFUSALS.search(str(fault)):
+            if not isinstance(fault, _REFUSALS) and not _REFUSAL_CODES.search(str(fault)):
                 raise
             raise Unavailable(f"Redis at {self.where} refuses: {fault}") from fault
         except RedisError as fault:

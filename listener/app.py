@@ -1,0 +1,265 @@
+"""The composition root: settings in, a running process out, and its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from aiohttp import web
+
+from listener import __version__
+from listener.config import Address, ConfigError, Settings, changes, load
+from listener.logs import set_up_logs
+from listener.matching import expected
+from listener.model.push import Push
+from listener.model.target import TargetView
+from listener.store import (
+    AlreadyRunning,
+    Archive,
+    EmbeddedError,
+    EmbeddedRedis,
+    NewerSchema,
+    PushLog,
+    Store,
+    Unavailable,
+    WorkerLock,
+    connect,
+    durability,
+    instance,
+)
+from listener.telemetry import Metrics
+from listener.web.admin import admin_app
+from listener.web.auth import Gate
+from listener.web.hooks import Hooks, UnusableHooks
+from listener.web.metrics_page import MetricsPage
+from listener.web.public import public_app
+from listener.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+Role = Literal["serve", "work"]
+_LOOK_EVERY = 2.0
+_DURABILITY_EVERY = 30.0
+_FAILED, _WRONG = 1, 2
+
+
+def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
+    """Runs until SIGTERM or SIGINT; answers the exit code. Sentences go to standard error."""
+    set_up_logs()
+    # Broken HTTP from strangers is answered by aiohttp and is no event of ours.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    if settings.redis is None and len(roles) == 1:
+        (role,) = roles
+        sys.stderr.write(
+            f"listener: `listener {role}` shares a Redis with its other half: "
+            "set redis: in the configuration, or use `listener run`\n"
+        )
+        return _WRONG
+    try:
+        return asyncio.run(_Process(settings, roles, config_path).run())
+    except (AlreadyRunning, EmbeddedError, NewerSchema, UnusableHooks, _CannotListen) as problem:
+        sys.stderr.write(f"listener: {problem}\n")
+        return _FAILED
+
+
+class _CannotListen(Exception):
+    """A port that cannot be had."""
+
+
+class _Process:
+    def __init__(
+        self, settings: Settings, roles: frozenset[Role], config_path: Path | None
+    ) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._config_path = config_path
+        self._metrics = Metrics()
+        self._stopping = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._views: list[TargetView] = []
+        self._queue: dict[str, tuple[int, float]] = {}
+        self._redis_problem: str | None = "redis was not asked yet"
+        self._hooks: Hooks | None = None
+        self._worker: Worker | None = None
+
+    async def run(self) -> int:
+        async with AsyncExitStack() as stack:
+            owner = self._lock(stack)
+            url = self._settings.redis
+            if url is None:
+                embedded = EmbeddedRedis(self._settings.state_dir)
+                stack.push_async_callback(embedded.stop)
+                url = await embedded.start()
+            store = await connect(url)
+            stack.push_async_callback(store.close)
+            self._metrics.config_loaded(True, time.time())
+            self._signals()
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(self._observe(store)),
+                    group.create_task(self._follow_config()),
+                ]
+                await self._serve(store, owner, group, stack)
+                for task in background:
+                    task.cancel()
+        log.info("stopped")
+        return 0
+
+    def _lock(self, stack: AsyncExitStack) -> str:
+        """The owner of our lease: the state directory's id where we alone work in it."""
+        lock = WorkerLock(self._settings.state_dir)
+        try:
+            lock.acquire()
+        except (AlreadyRunning, EmbeddedError):
+            if self._settings.redis is None or len(self._roles) == 2:
+                raise
+            # A standby beside a worker of the same directory, or a directory that is not ours:
+            # without the lock nobody is taken over before the lease runs out.
+            return secrets.token_hex(16)
+        stack.callback(lock.release)
+        return instance(self._settings.state_dir)
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    async def _serve(
+        self, store: Store, owner: str, group: asyncio.TaskGroup, stack: AsyncExitStack
+    ) -> None:
+        settings = self._settings
+        archive = Archive(store)
+        pushes = PushLog(store, max_age=settings.history.pushes)
+        working = None
+        public = None
+        if "work" in self._roles:
+            self._worker = Worker(settings, store, owner, self._metrics)
+            working = group.create_task(self._worker.run())
+        gate = Gate(settings.admin.listen.loopback, settings.admin.token)
+        admin = admin_app(archive, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
+        await self._listen(admin, settings.admin.listen, stack)
+        if "serve" in self._roles:
+            self._metrics.watch_queue(lambda: self._queue)
+            self._hooks = Hooks(settings)
+            hooks = public_app(self._hooks, pushes, self._metrics, self._expected)
+            public = await self._listen(hooks, settings.listen, stack)
+        log.info(
+            "started",
+            version=__version__,
+            pid=os.getpid(),
+            roles=sorted(self._roles),
+            listen=str(settings.listen) if public else None,
+            admin=str(settings.admin.listen),
+            config=str(settings.source) if settings.source else None,
+        )
+        await self._stopping.wait()
+        log.info("stopping")
+        if public is not None:
+            await public.cleanup()
+        if self._worker is not None and working is not None:
+            self._worker.stop()
+            await working
+
+    async def _listen(
+        self, app: web.Application, address: Address, stack: AsyncExitStack
+    ) -> web.AppRunner:
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, address.host, address.port, backlog=1024).start()
+        except OSError as problem:
+            raise _CannotListen(
+                f"cannot listen on {address}: {problem.strerror}; end what uses that port, or "
+                "choose another one"
+            ) from None
+        return runner
+
+    def _expected(self, push: Push) -> list[str]:
+        return expected(push, self._views)
+
+    async def _ready(self) -> list[str]:
+        problems = [self._redis_problem] if self._redis_problem else []
+        if self._worker is not None and self._worker.problem:
+            problems.append(self._worker.problem)
+        return problems
+
+    async def _observe(self, store: Store) -> None:
+        """Keeps what is shown from memory fresh: targets for the hooks' answers, queues, Redis."""
+        archive = Archive(store)
+        asked = 0.0
+        while True:
+            try:
+                await store.ping()
+                self._set_redis(None)
+                if time.monotonic() - asked > _DURABILITY_EVERY or not asked:
+                    found = await durability(store)
+                    self._metrics.redis_durable(found.durable is True)
+                    asked = time.monotonic()
+                if "serve" in self._roles:
+                    self._views = await archive.targets()
+                    self._queue = {
+                        host: (queue.depth, queue.oldest_seconds)
+                        for host, queue in (await archive.queue()).items()
+                    }
+            except Unavailable as problem:
+                self._set_redis(str(problem))
+            await asyncio.sleep(_LOOK_EVERY if self._redis_problem is None else 0.5)
+
+    def _set_redis(self, problem: str | None) -> None:
+        if (problem is None) != (self._redis_problem is None):
+            log.info("redis answers") if problem is None else log.error("redis", reason=problem)
+        self._redis_problem = problem
+        self._metrics.redis_up(problem is None)
+
+    async def _follow_config(self) -> None:
+        """Reloads on SIGHUP and when a file changed; a bad file leaves the old settings."""
+        while True:
+            watching = asyncio.create_task(_first_change(self._settings.files))
+            asked = asyncio.create_task(self._reload.wait())
+            try:
+                await asyncio.wait((watching, asked), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                watching.cancel()
+                asked.cancel()
+            self._reload.clear()
+            self._take_config()
+
+    def _take_config(self) -> None:
+        try:
+            settings = load(self._config_path, os.environ)
+            if self._hooks is not None:
+                self._hooks.replace(settings)
+        except ConfigError as problem:
+            self._refuse_config(problem.problems)
+            self._settings = self._settings.model_copy(update={"files": problem.files})
+            return
+        except UnusableHooks as problem:
+            self._refuse_config(problem.problems)
+            return
+        for name in self._hooks.names if self._hooks is not None else ():
+            self._metrics.hook_known(name)
+        if self._worker is not None:
+            self._worker.replace_settings(settings)
+        self._settings = settings
+        self._metrics.config_loaded(True, time.time())
+        log.info("configuration reloaded", file=str(settings.source))
+
+    def _refuse_config(self, problems: tuple[str, ...]) -> None:
+        self._metrics.config_loaded(False)
+        log.error("new configuration refused, the old one stays in force", problems=problems)
+
+
+async def _first_change(files: tuple[Path, ...]) -> None:
+    async for _ in changes(files):
+        return

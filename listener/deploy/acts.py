@@ -1,0 +1,213 @@
+"""The acts that the machine announces, each done on the real parts and told as an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from listener.deploy.outcomes import (
+    Committed,
+    Created,
+    Done,
+    Faulted,
+    Healthy,
+    Outcome,
+    Planned,
+    Pulled,
+    Replaced,
+    Sick,
+    Started,
+    Tagged,
+)
+from listener.deploy.retention import good_new, good_old, with_good
+from listener.deploy.wanted import Wanted
+from listener.deploy.watch import watch
+from listener.drivers.container import (
+    CannotSwapError,
+    ContainerDriver,
+    ReplacedError,
+    StartError,
+)
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineError, NotFound, PullFault
+from listener.drivers.holds import Holds
+from listener.drivers.image_calls import LayerProgress
+from listener.drivers.probes import Probes
+from listener.drivers.pull import pull_with_retries
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment
+from listener.model.journal import Journal, NewContainer, OldContainer, Phase
+from listener.model.reference import parse_reference
+from listener.model.target import Memory
+from listener.registry import Credentials
+
+GiveUp = Callable[[Deployment], Outcome | None]
+"""Asked before anything is changed: why a deployment shall end now, or None."""
+Report = Callable[[str, LayerProgress], None]
+"""Told the id of a deployment and how far one layer of its pull is."""
+
+
+class Acts:
+    """Performs one announced act at a time. All may be repeated; all raise EngineAway."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        credentials: Credentials,
+        wanted: Wanted,
+        give_up: GiveUp,
+        report: Report,
+    ) -> None:
+        self._engine = engine
+        self._credentials = credentials
+        self._wanted = wanted
+        self._give_up = give_up
+        self._report = report
+        self._driver = ContainerDriver(engine)
+        self._holds = Holds(engine)
+
+    async def perform(self, journal: Journal, memory: Memory) -> Outcome:
+        """Does what the journal announces and tells what came of it."""
+        try:
+            match journal.phase:
+                case Phase.RESOLVE:
+                    return await self._resolve(journal, memory)
+                case Phase.PLAN:
+                    return await self._plan(journal, memory)
+                case Phase.PULL:
+                    return await self._pull(journal, memory)
+                case Phase.COMMIT:
+                    return await self._commit(journal, memory)
+                case Phase.WATCH | Phase.REVERT_WATCH:
+                    return await self._watch(journal)
+                case _:
+                    return await self._swap(journal)
+        except (CannotSwapError, EngineError) as problem:
+            return Faulted(str(problem))
+        except ReplacedError as problem:
+            return Replaced(str(problem))
+
+    async def _resolve(self, journal: Journal, memory: Memory) -> Outcome:
+        deployment = journal.deployment
+        return self._give_up(deployment) or await self._wanted.find(
+            deployment, journal.target, memory
+        )
+
+    async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
+        deployment = journal.deployment
+        old = await self._driver.read(journal.target, memory)
+        new = self._driver.name_new(journal.target, deployment.tag, deployment.to_digest or "")
+        return Planned(old, new)
+
+    async def _pull(self, journal: Journal, memory: Memory) -> Outcome:
+        old, new = plan_of(journal)
+        target, deployment = journal.target, journal.deployment
+        image = await self._held_image(new, memory)
+        if image is None:
+            try:
+                pulled = await pull_with_retries(
+                    self._engine,
+                    parse_reference(target.spelling).name,
+                    new.digest,
+                    self._credentials,
+                    pull_timeout=target.settings.pull_timeout,
+                    pushed_at=deployment.received_at,
+                    on_progress=lambda layer: self._report(deployment.id, layer),
+                )
+            except PullFault as fault:
+                return Faulted(fault.message)
+            image = str(pulled["Id"])
+        await self._holds.tag(target.name, new.digest, image)
+        if old.was_healthy:
+            await self._holds.hold(target.name, good_old(old, target.tag, utc_now()))
+        return self._give_up(deployment) or Pulled(image, f"image {image[:19]}")
+
+    async def _held_image(self, new: NewContainer, memory: Memory) -> str | None:
+        """The id of a held image, which needs no registry; None where it must be pulled."""
+        for good in memory.good:
+            if good.digest == new.digest and good.image_id:
+                try:
+                    return str((await self._engine.inspect_image(good.image_id))["Id"])
+                except NotFound:
+                    return None
+        return None
+
+    async def _swap(self, journal: Journal) -> Outcome:
+        """The acts that change the container."""
+        _, new = plan_of(journal)
+        match journal.phase:
+            case Phase.TAG:
+                return await self._tag(new)
+            case Phase.CREATE:
+                return Created(*await self._driver.create(journal))
+            case Phase.CUTOVER:
+                return await self._cut_over(journal)
+            case Phase.DISARM:
+                await self._driver.disarm(journal)
+            case Phase.DISCARD:
+                await self._driver.discard(journal)
+            case Phase.REVERT:
+                await self._driver.revert(journal)
+            case _:
+                await self._driver.remove_bad(journal)
+        return Done()
+
+    async def _tag(self, new: NewContainer) -> Outcome:
+        before = await self._driver.move_tag(new.reference, new.image_id)
+        # After a kill the tag may have moved already; what it meant before was saved then.
+        return Tagged(new.tag_before if before == new.image_id else before)
+
+    async def _cut_over(self, journal: Journal) -> Outcome:
+        try:
+            started = await self._driver.cut_over(journal)
+        except StartError as problem:
+            return Sick("start_error", str(problem), await self._last_lines(journal))
+        return Done() if started is None else Started(*started)
+
+    async def _watch(self, journal: Journal) -> Outcome:
+        old, _ = plan_of(journal)
+        settings = journal.target.settings.health
+        probes = Probes(self._engine, settings)
+        if journal.phase is Phase.REVERT_WATCH:
+            baseline = await self._driver.baseline_of_old(journal)
+            if not old.was_healthy:
+                return Healthy("it runs again; it was not healthy before either")
+            verdict = await watch(
+                lambda: self._driver.inspect_old(journal), probes, settings, baseline
+            )
+        else:
+            if journal.baseline is None:
+                raise ValueError("a watch needs its baseline")
+            verdict = await watch(
+                lambda: self._driver.inspect_new(journal), probes, settings, journal.baseline
+            )
+        if verdict.kind == "healthy":
+            return Healthy(verdict.reason)
+        return Sick(verdict.kind, verdict.reason, await self._last_lines(journal))
+
+    async def _last_lines(self, journal: Journal) -> tuple[str, ...]:
+        _, new = plan_of(journal)
+        return await self._driver.logs(new.id) if new.id else ()
+
+    async def _commit(self, journal: Journal, memory: Memory) -> Outcome:
+        _, new = plan_of(journal)
+        target = journal.target
+        if journal.verdict is not None:
+            await self._driver.remove_old(journal)
+            return Committed(None)
+        try:
+            image = await self._engine.inspect_image(new.image_id)
+        except NotFound:
+            image = {}
+        good = good_new(journal, image.get("Config") or {}, utc_now())
+        problem = await self._holds.hold(target.name, good)
+        await self._driver.remove_old(journal)
+        kept = [known.digest for known in with_good(memory, good, target.settings.keep).good]
+        await self._holds.keep_only(target.name, kept, parse_reference(target.spelling).name)
+        return Committed(good, problem)
+
+
+def plan_of(journal: Journal) -> tuple[OldContainer, NewContainer]:
+    """Both containers of a planned swap."""
+    if journal.old is None or journal.new is None:
+        raise ValueError(f"deployment {journal.deployment.id} has no plan yet")
+    return journal.old, journal.new

@@ -1,0 +1,206 @@
+"""The deploy machine: which act follows which, decided by a pure function.
+
+The journal names the act that is announced; `advance` takes what came of it and names the next
+one, or ends the deployment. Every act may be repeated, so after a kill the announced act is done
+again. A rollback that fails is never rolled back: it ends loudly and the target pauses.
+
+    RESOLVE, PLAN, PULL ─▶ TAG, CREATE ─▶ CUTOVER, DISARM ─▶ WATCH ─▶ COMMIT ─▶ succeeded
+                           │              │                  │
+                           ▼              └────────┬─────────┘
+                           DISCARD ─▶ failed       ▼
+                                                   REVERT, REVERT_WATCH, CLEAN ─▶ rolled_back
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from listener.deploy.outcomes import (
+    Committed,
+    Created,
+    Done,
+    Faulted,
+    Healthy,
+    Nothing,
+    Outcome,
+    Overtaken,
+    Planned,
+    Pulled,
+    Replaced,
+    Resolved,
+    Sick,
+    Started,
+    Tagged,
+)
+from listener.model.deployment import Deployment, State, Step
+from listener.model.journal import Journal, NewContainer, Phase
+
+STATE_OF = {
+    Phase.RESOLVE: State.PULLING,
+    Phase.PLAN: State.PULLING,
+    Phase.PULL: State.PULLING,
+    Phase.TAG: State.SWAPPING,
+    Phase.CREATE: State.SWAPPING,
+    Phase.CUTOVER: State.SWAPPING,
+    Phase.DISARM: State.SWAPPING,
+    Phase.WATCH: State.WATCHING,
+    Phase.COMMIT: State.WATCHING,
+    Phase.DISCARD: State.REVERTING,
+    Phase.REVERT: State.REVERTING,
+    Phase.REVERT_WATCH: State.REVERTING,
+    Phase.CLEAN: State.REVERTING,
+}
+
+
+def begin(journal: Journal, now: datetime) -> Journal:
+    """The journal with its announced act under way, as it is saved before that act."""
+    deployment = journal.deployment
+    steps = deployment.steps
+    if not steps or steps[-1].name != journal.phase or steps[-1].finished_at is not None:
+        steps = (*steps, Step(name=journal.phase, started_at=now))
+    update = {
+        "state": STATE_OF[journal.phase],
+        "started_at": deployment.started_at or now,
+        "steps": steps,
+    }
+    return journal.model_copy(update={"deployment": deployment.model_copy(update=update)})
+
+
+def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
+    """What follows: the next act announced, or the deployment in its final state."""
+    journal = _finish_step(journal, outcome, now)
+    match outcome:
+        case Nothing(reason):
+            return _end(journal, State.SKIPPED, reason, now)
+        case Overtaken(by):
+            return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
+        case Replaced(reason):
+            return _end(journal, State.FAILED, reason, now)
+        case Faulted(reason):
+            return _faulted(journal, reason, now)
+        case Sick():
+            return _sick(journal, outcome, now)
+        case _:
+            return _forward(journal, outcome, now)
+
+
+def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
+    match outcome:
+        case Resolved(digest, tag):
+            return _go(journal, Phase.PLAN, deployment={"to_digest": digest, "tag": tag})
+        case Planned(old, new):
+            facts = {"from_digest": old.digest}
+            return _go(journal, Phase.PULL, deployment=facts, old=old, new=new)
+        case Pulled(image_id, _):
+            return _go(journal, Phase.TAG, new=_new(journal, image_id=image_id))
+        case Tagged(before):
+            return _go(journal, Phase.CREATE, new=_new(journal, tag_before=before))
+        case Created(container_id, _):
+            return _go(journal, Phase.CUTOVER, new=_new(journal, id=container_id))
+        case Started(baseline, gap_seconds):
+            ended: Mapping[str, object] = {"gap_seconds": gap_seconds}
+            return _go(journal, Phase.DISARM, deployment=ended, baseline=baseline)
+        case Healthy():
+            return _go(journal, Phase.COMMIT if journal.phase is Phase.WATCH else Phase.CLEAN)
+        case _:
+            return _done(journal, now)
+
+
+def _done(journal: Journal, now: datetime) -> Journal:
+    match journal.phase:
+        case Phase.CUTOVER:  # it did not run before and is left so
+            return _go(journal, Phase.COMMIT)
+        case Phase.DISARM:
+            return _go(journal, Phase.WATCH)
+        case Phase.COMMIT if journal.verdict is not None:
+            reason = f"{journal.verdict}; left as it is, since rollback is off for this target"
+            return _end(journal, State.FAILED, reason, now)
+        case Phase.COMMIT:
+            return _end(journal, State.SUCCEEDED, _success(journal), now)
+        case Phase.DISCARD:
+            return _end(journal, State.FAILED, journal.verdict or "given up", now)
+        case Phase.REVERT:
+            if journal.old is not None and not journal.old.was_running:
+                return _go(journal, Phase.CLEAN)
+            return _go(journal, Phase.REVERT_WATCH)
+        case Phase.CLEAN:
+            return _end(journal, State.ROLLED_BACK, journal.verdict or "taken back", now)
+    raise ValueError(f"{journal.phase} cannot end without a result")
+
+
+def _faulted(journal: Journal, reason: str, now: datetime) -> Journal:
+    match journal.phase:
+        case Phase.TAG | Phase.CREATE:
+            return _go(journal, Phase.DISCARD, verdict=reason)
+        case Phase.CUTOVER:
+            return _go(journal, Phase.REVERT, verdict=reason)
+        case Phase.REVERT | Phase.REVERT_WATCH | Phase.CLEAN:
+            because = f"{journal.verdict}; taking it back failed too: {reason}"
+            return _end(journal, State.ROLLBACK_FAILED, because, now)
+        case _:
+            return _end(journal, State.FAILED, reason, now)
+
+
+def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
+    if journal.phase is Phase.REVERT_WATCH:
+        return _faulted(journal, f"the container that ran before is {sick.reason}", now)
+    logs = {"logs": sick.logs}
+    if journal.target.settings.rollback or sick.kind == "start_error":
+        return _go(journal, Phase.REVERT, deployment=logs, verdict=sick.reason)
+    return _go(journal, Phase.COMMIT, deployment=logs, verdict=sick.reason)
+
+
+def _success(journal: Journal) -> str:
+    if journal.old is not None and not journal.old.was_running:
+        return "replaced; the container was stopped before and stays stopped"
+    return "healthy"
+
+
+def _finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
+    steps = journal.deployment.steps
+    if not steps:
+        return journal
+    last = steps[-1].model_copy(update={"finished_at": now, "detail": _detail(outcome)})
+    deployment = journal.deployment.model_copy(update={"steps": (*steps[:-1], last)})
+    return journal.model_copy(update={"deployment": deployment})
+
+
+def _detail(outcome: Outcome) -> str | None:
+    match outcome:
+        case Resolved(digest, tag):
+            return f"{tag} is {digest}" if tag else digest
+        case Pulled(_, detail) | Done(detail) | Committed(_, detail):
+            return detail
+        case Created(_, warnings):
+            return "; ".join(warnings) or None
+        case Overtaken(by):
+            return f"deployment {by} waits"
+        case Nothing(reason) | Healthy(reason) | Sick(_, reason) | Faulted(reason):
+            return reason
+        case Replaced(reason):
+            return reason
+        case _:
+            return None
+
+
+def _go(
+    journal: Journal,
+    phase: Phase,
+    *,
+    deployment: Mapping[str, object] | None = None,
+    **facts: object,
+) -> Journal:
+    changed: Deployment = journal.deployment.model_copy(update=dict(deployment or {}))
+    return journal.model_copy(update={"phase": phase, "deployment": changed, **facts})
+
+
+def _new(journal: Journal, **facts: object) -> NewContainer:
+    if journal.new is None:
+        raise ValueError(f"{journal.phase} without a plan")
+    return journal.new.model_copy(update=facts)
+
+
+def _end(journal: Journal, state: State, reason: str, now: datetime) -> Journal:
+    facts = {"state": state, "reason": reason, "finished_at": now}
+    return journal.model_copy(update={"deployment": journal.deployment.model_copy(update=facts)})

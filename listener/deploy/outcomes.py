@@ -1,0 +1,135 @@
+"""What an act may come back with: the words between the machine, which decides, and the acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from listener.model.journal import Baseline, NewContainer, OldContainer
+from listener.model.target import Good
+
+SickKind = Literal["unhealthy", "exited", "start_error", "disturbed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The registry was asked: this digest shall run, under this tag."""
+
+    digest: str
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is nothing to do, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The container that runs was read, and what replaces it was named."""
+
+    old: OldContainer
+    new: NewContainer
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The image is on the engine under this id."""
+
+    image_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A newer deployment waits for this target."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The local tag means the new image; what it meant before."""
+
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The new container stands beside the old one; the engine's warnings."""
+
+    id: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The new container runs under the target's name."""
+
+    baseline: Baseline
+    gap_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The act is complete; nothing more is known."""
+
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The new image is one to go back to; what did not go well beside that."""
+
+    good: Good | None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Healthy:
+    """The container proved itself."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sick:
+    """The container did not prove itself; its last lines."""
+
+    kind: SickKind
+    reason: str
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Someone else put another container in the target's place: hands off."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """The act failed for good."""
+
+    reason: str
+
+
+Outcome = (
+    Resolved
+    | Nothing
+    | Planned
+    | Pulled
+    | Overtaken
+    | Tagged
+    | Created
+    | Started
+    | Done
+    | Committed
+    | Healthy
+    | Sick
+    | Replaced
+    | Faulted
+)

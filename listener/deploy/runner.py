@@ -1,0 +1,133 @@
+"""Runs one deployment from its announced act to its final state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from listener.deploy.acts import Acts
+from listener.deploy.machine import advance, begin
+from listener.deploy.outcomes import Committed, Faulted, Outcome, Pulled
+from listener.deploy.retention import good_old, with_bad, with_good
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineAway
+from listener.faults import fault_point
+from listener.model.base import utc_now
+from listener.model.deployment import State
+from listener.model.journal import Journal, Phase
+from listener.model.target import Memory
+from listener.store import LeaseLost, Ledger, Unavailable
+from listener.telemetry import Metrics, RollbackReason
+
+log = structlog.get_logger(__name__)
+
+_RETRY_EVERY = 0.5
+
+
+class Runner:
+    """Saves the journal before each act, waits out engine and Redis, and counts what happened."""
+
+    def __init__(self, engine: Engine, acts: Acts, ledger: Ledger, metrics: Metrics) -> None:
+        self._engine = engine
+        self._acts = acts
+        self._ledger = ledger
+        self._metrics = metrics
+
+    async def run(self, journal: Journal, memory: Memory) -> tuple[Journal, Memory]:
+        """Goes on until the deployment is final; answers it, not yet saved, and the new memory.
+
+        Raises LeaseLost where another worker took over; then nothing more may be done.
+        """
+        while not journal.deployment.state.final:
+            journal = begin(journal, utc_now())
+            await self.insist(lambda journal=journal: self._ledger.save(journal))  # type: ignore[misc] # bound now, not at the call
+            fault_point(f"before-{journal.phase}")
+            outcome = await self._perform(journal, memory)
+            fault_point(journal.phase)
+            memory = self._remember(journal, outcome, memory)
+            done, journal = journal, advance(journal, outcome, utc_now())
+            self._tell(done, journal)
+        return journal, memory
+
+    async def journals(self) -> list[Journal]:
+        """The deployments that were interrupted."""
+        return await self._ledger.journals()
+
+    async def insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Repeats a write until Redis takes it."""
+        told = False
+        while True:
+            try:
+                return await write()
+            except Unavailable as fault:
+                if not told:
+                    log.warning("waiting for redis", reason=str(fault))
+                told = True
+                await asyncio.sleep(_RETRY_EVERY)
+
+    async def _perform(self, journal: Journal, memory: Memory) -> Outcome:
+        told = False
+        while True:
+            try:
+                return await self._acts.perform(journal, memory)
+            except EngineAway as fault:
+                if not told:
+                    log.warning(
+                        "waiting for the engine",
+                        deployment=journal.deployment.id,
+                        reason=str(fault),
+                    )
+                told = True
+                await asyncio.sleep(_RETRY_EVERY)
+            except LeaseLost:
+                raise
+            except Exception as fault:
+                # A fault of ours must not leave a swap half done: the machine takes it back.
+                log.exception("a fault of this program", deployment=journal.deployment.id)
+                return Faulted(f"a fault of this program: {type(fault).__name__}: {fault}")
+
+    def _remember(self, journal: Journal, outcome: Outcome, memory: Memory) -> Memory:
+        keep = journal.target.settings.keep
+        match outcome:
+            case Committed(good, _) if good is not None:
+                return with_good(memory, good, keep)
+            case Pulled() if journal.old is not None and journal.old.was_healthy:
+                return with_good(
+                    memory, good_old(journal.old, journal.target.tag, utc_now()), keep + 1
+                )
+        return memory
+
+    def _tell(self, before: Journal, after: Journal) -> None:
+        deployment = after.deployment
+        step = deployment.steps[-1] if deployment.steps else None
+        if step is not None and step.finished_at is not None:
+            seconds = (step.finished_at - step.started_at).total_seconds()
+            self._metrics.step_ended(step.name, seconds)
+        log.info(
+            "deployment",
+            deployment=deployment.id,
+            target=deployment.target,
+            step=str(before.phase),
+            detail=step.detail if step else None,
+            next=None if deployment.state.final else str(after.phase),
+            state=str(deployment.state),
+        )
+
+
+def final_memory(journal: Journal, memory: Memory) -> Memory:
+    """What is known once a deployment ended: a digest that was taken back is a bad one."""
+    if journal.deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
+        return with_bad(memory, journal, utc_now())
+    return memory
+
+
+def rollback_reason(journal: Journal) -> RollbackReason:
+    """Why a deployment was taken back, as the metric names it."""
+    verdict = journal.verdict or ""
+    if verdict.startswith("did not start") or journal.phase is Phase.CUTOVER:
+        return "start_error"
+    if verdict.startswith(("exited", "restarts", "killed")):
+        return "exited"
+    return "unhealthy"

@@ -1,0 +1,155 @@
+"""What shall run: the registry is asked, the payload of a push is only a hint."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from listener.deploy.outcomes import Faulted, Nothing, Resolved
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineError
+from listener.model.auth import CredentialsFault
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, Trigger
+from listener.model.reference import Reference, is_digest, parse_reference
+from listener.model.target import Memory, Target, version_of
+from listener.registry import Credentials, Denied, NotFound, RegistryAway, RegistryFault, Resolver
+
+# Registries announce a push before all their replicas can serve it.
+_LAG = timedelta(seconds=60)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+
+
+class Wanted:
+    """Finds the digest that a deployment shall bring."""
+
+    def __init__(self, engine: Engine, resolver: Resolver, credentials: Credentials) -> None:
+        self._engine = engine
+        self._resolver = resolver
+        self._credentials = credentials
+
+    async def find(
+        self, deployment: Deployment, target: Target, memory: Memory
+    ) -> Resolved | Nothing | Faulted:
+        """The digest and tag, the reason for doing nothing, or why the registry has no answer.
+
+        Transient faults are tried again until the target's `pull_timeout` has passed.
+        """
+        if target.problem is not None:
+            return Faulted(target.problem)
+        if deployment.trigger is Trigger.ROLLBACK and deployment.to_digest is None:
+            return _go_back(target, memory)
+        if deployment.to_digest is not None:
+            tag = deployment.tag or _tag_of(deployment.to_digest, memory) or target.tag
+            return _checked(Resolved(deployment.to_digest, tag), deployment, target, memory)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda fault: _worth_another(fault, deployment)),
+            wait=_pause,
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(target.settings.pull_timeout):
+                found: Resolved = await retrying(self._ask, deployment, target)
+        except TimeoutError:
+            return Faulted(
+                f"registry {target.image.partition('/')[0]} gave no answer within "
+                f"{target.settings.pull_timeout:g} s"
+            )
+        except (RegistryFault, CredentialsFault) as fault:
+            return Faulted(str(fault))
+        return _checked(found, deployment, target, memory)
+
+    async def glance(
+        self, deployment: Deployment, target: Target, memory: Memory
+    ) -> Resolved | Nothing:
+        """Like `find`, asked once; a registry that has no answer now is nothing to do."""
+        try:
+            return _checked(await self._ask(deployment, target), deployment, target, memory)
+        except (RegistryFault, CredentialsFault) as fault:
+            return Nothing(str(fault))
+
+    async def _ask(self, deployment: Deployment, target: Target) -> Resolved:
+        # The container's own spelling is the address; a payload never chooses one.
+        address = parse_reference(target.spelling)
+        tag = await self._tag(deployment, target, address)
+        try:
+            return Resolved(await self._resolver.digest(address, tag), tag)
+        except RegistryAway as fault:
+            return Resolved(await self._ask_engine(address, tag, fault), tag)
+
+    async def _tag(self, deployment: Deployment, target: Target, address: Reference) -> str:
+        policy = target.policy
+        if deployment.trigger is Trigger.MANUAL and deployment.tag is not None:
+            return deployment.tag
+        if policy is not None and policy.exact is not None:
+            return policy.exact
+        if policy is not None and policy.semver is not None:
+            tags = [tag for tag in await self._resolver.tags(address) if policy.matches(tag)]
+            versions = [(version, tag) for tag in tags if (version := version_of(tag)) is not None]
+            if versions:
+                return max(versions)[1]
+        return deployment.tag or target.tag or "latest"
+
+    async def _ask_engine(self, address: Reference, tag: str, fault: RegistryAway) -> str:
+        """The engine may reach a registry that this process cannot."""
+        try:
+            auth = await self._credentials.for_host(address.registry)
+            answer = await self._engine.distribution(f"{address.name}:{tag}", auth)
+        except EngineError:
+            raise fault from None
+        digest = str((answer.get("Descriptor") or {}).get("digest", ""))
+        if not is_digest(digest):
+            raise fault
+        return digest
+
+
+def _go_back(target: Target, memory: Memory) -> Resolved | Nothing:
+    bad = {entry.digest for entry in memory.bad}
+    for good in memory.good:
+        if good.digest not in bad and good.image_id != target.image_id:
+            return Resolved(good.digest, good.tag or target.tag)
+    return Nothing("no earlier good digest is known for this target")
+
+
+def _checked(
+    found: Resolved, deployment: Deployment, target: Target, memory: Memory
+) -> Resolved | Nothing:
+    if deployment.force:
+        return found
+    if found.digest in target.digests and found.tag == target.tag:
+        return Nothing(f"already runs {found.digest}")
+    if deployment.trigger in (Trigger.MANUAL, Trigger.ROLLBACK):
+        return found
+    for bad in memory.bad:
+        if bad.digest == found.digest:
+            return Nothing(
+                f"{bad.digest} is known to be bad, from deployment {bad.deployment}: {bad.reason}"
+            )
+    if target.policy is not None and target.policy.semver is not None:
+        new, running = version_of(found.tag or ""), version_of(target.tag or "")
+        if new is not None and running is not None and new < running:
+            return Nothing(f"{found.tag} is older than {target.tag}, which runs")
+    return found
+
+
+def _tag_of(digest: str, memory: Memory) -> str | None:
+    return next((good.tag for good in memory.good if good.digest == digest), None)
+
+
+def _worth_another(fault: BaseException, deployment: Deployment) -> bool:
+    if isinstance(fault, NotFound):
+        return deployment.received_at is not None and _fresh(deployment.received_at)
+    return isinstance(fault, RegistryAway) and not isinstance(fault, Denied)
+
+
+def _fresh(received_at: datetime) -> bool:
+    return utc_now() - received_at < _LAG
+
+
+def _pause(state: RetryCallState) -> float:
+    fault = state.outcome.exception() if state.outcome is not None else None
+    asked = fault.retry_after if isinstance(fault, RegistryAway) else None
+    jittered = wait_random_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE)(state)
+    return max(asked or 0.0, jittered, _SHORTEST_PAUSE / 2)

@@ -1,0 +1,200 @@
+"""Which targets an engine has: containers named in the file, and containers that carry labels."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from listener.config import LabelError, Settings, is_enabled, settings_from_labels
+from listener.drivers.engine import Engine
+from listener.drivers.errors import NotFound
+from listener.drivers.holds import PIN
+from listener.drivers.images import digests_of
+from listener.drivers.names import parse_parked
+from listener.model.reference import BadReference, Reference, parse_reference
+from listener.model.target import TagPolicy, Target, TargetSettings
+
+HealthWord = Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"]
+
+# Compose gives a container that it is replacing a name like this for a moment.
+_COMPOSE_TEMPORARY = re.compile(r"[0-9a-f]{12}_.+")
+_OWN_MOUNTS = Path("/proc/self/mountinfo")
+
+
+class Discovery:
+    """Looks at one engine; remembers what cannot change in a container's life."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self.settings = settings
+        self._known: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._self_id = _own_container()
+
+    async def targets(self) -> list[Target]:
+        """All targets of this host as they are now, by name. Raises EngineAway."""
+        summaries = {
+            name: summary
+            for summary in await self._engine.list_containers(all=True)
+            if (name := _eligible(summary)) is not None
+        }
+        found = {
+            name: await self._bind(name, settings, summaries.get(settings.container or ""))
+            for name, settings in self.settings.targets.items()
+            if settings.host in (None, self.settings.host)
+            and (settings.host is not None or settings.container in summaries)
+        }
+        taken = {target.container for target in found.values()}
+        for name, summary in summaries.items():
+            if name not in taken and name not in found:
+                target = await self._labelled(name, summary)
+                if target is not None:
+                    found[name] = target
+        ids = {summary["Id"] for summary in summaries.values()}
+        self._known = {id_: facts for id_, facts in self._known.items() if id_ in ids}
+        return [found[name] for name in sorted(found)]
+
+    async def parked(self, container: str, summary: Mapping[str, Any]) -> Target | None:
+        """The target that a parked container belongs to, named `container` by right."""
+        for name, settings in self.settings.targets.items():
+            if settings.container == container and settings.host in (None, self.settings.host):
+                return await self._bind(name, settings, summary)
+        return await self._labelled(container, summary)
+
+    async def _labelled(self, name: str, summary: Mapping[str, Any]) -> Target | None:
+        labels = summary.get("Labels") or {}
+        try:
+            if not is_enabled(labels):
+                return None
+            settings = settings_from_labels(name, labels, self.settings.defaults)
+        except LabelError as problem:
+            return self._invalid(name, TargetSettings(container=name), str(problem))
+        return await self._bind(name, settings, summary)
+
+    def forget(self, container_id: str) -> None:
+        """Reads a container's image anew next time: an image may gain digests."""
+        self._known.pop(container_id, None)
+
+    def _invalid(self, name: str, settings: TargetSettings, problem: str) -> Target:
+        return Target(
+            name=name,
+            host=self.settings.host,
+            settings=settings,
+            container=settings.container or name,
+            problem=problem,
+        )
+
+    async def _bind(
+        self, name: str, settings: TargetSettings, summary: Mapping[str, Any] | None
+    ) -> Target:
+        if summary is None:
+            return self._invalid(name, settings, f"there is no container {settings.container}")
+        try:
+            spelling, image_id, digests = await self._facts(summary["Id"])
+            reference = self._reference(spelling, settings)
+        except NotFound:
+            return self._invalid(name, settings, f"container {settings.container} is gone")
+        except BadReference as problem:
+            return self._invalid(name, settings, str(problem))
+        target = Target(
+            name=name,
+            host=self.settings.host,
+            settings=settings,
+            image=reference.name,
+            spelling=spelling,
+            tag=reference.tag,
+            policy=settings.tag or _own_policy(reference),
+            container=settings.container or name,
+            container_id=summary["Id"],
+            image_id=image_id,
+            digests=digests,
+            health=_health(summary),
+        )
+        return target.model_copy(update={"problem": self._problem(target, summary)})
+
+    def _reference(self, spelling: str, settings: TargetSettings) -> Reference:
+        if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", spelling):
+            raise BadReference(
+                f"container {settings.container} was created from the image id {spelling[:19]}, "
+                "not from a name: create it again from its image's name"
+            )
+        reference = parse_reference(spelling)
+        if reference.tag is None and reference.digest is None:
+            reference = Reference(reference.registry, reference.repository, "latest")
+        return reference.resolve(self.settings.aliases())
+
+    def _problem(self, target: Target, summary: Mapping[str, Any]) -> str | None:
+        labels = summary.get("Labels") or {}
+        wanted = target.settings.image
+        if wanted is not None:
+            reference = parse_reference(wanted).resolve(self.settings.aliases())
+            if reference.name != target.image:
+                return f"container {target.container} runs {target.image}, not {reference.name}"
+        if target.policy is None:
+            return (
+                f"container {target.container} runs a digest without a tag: "
+                "say which tags to follow with tag:"
+            )
+        if "com.docker.swarm.task" in labels:
+            return "it is a task of a Swarm service, which Swarm itself replaces"
+        if "PODMAN_SYSTEMD_UNIT" in labels:
+            return "it belongs to a systemd unit, which would create it again"
+        if target.container_id == self._self_id:
+            return "it is this program itself"
+        return None
+
+    async def _facts(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
+        """Spelling, image id and digests; the list shows an id where the tag has moved on."""
+        if container_id not in self._known:
+            inspect = await self._engine.inspect_container(container_id)
+            try:
+                image = await self._engine.inspect_image(inspect["Image"])
+            except NotFound:
+                image = {"Id": inspect["Image"]}
+            self._known[container_id] = (
+                inspect["Config"]["Image"],
+                inspect["Image"],
+                tuple(digests_of(image, inspect)),
+            )
+        return self._known[container_id]
+
+
+def _eligible(summary: Mapping[str, Any]) -> str | None:
+    """The name of a container that may be a target; None for what stands beside one."""
+    names: list[str] = [name[1:] for name in summary.get("Names") or () if name.count("/") == 1]
+    labels = summary.get("Labels") or {}
+    if not names or PIN in labels or labels.get("com.docker.compose.oneoff") == "True":
+        return None
+    name = names[0]
+    if parse_parked(name) or _COMPOSE_TEMPORARY.fullmatch(name):
+        return None
+    return name
+
+
+def _own_policy(reference: Reference) -> TagPolicy | None:
+    return TagPolicy(exact=reference.tag) if reference.tag else None
+
+
+def _health(summary: Mapping[str, Any]) -> HealthWord:
+    """From the list's own words, so that fifty targets cost one call."""
+    if summary.get("State") != "running":
+        return "stopped" if summary.get("State") != "restarting" else "unhealthy"
+    status = str(summary.get("Status", ""))
+    if "(unhealthy)" in status:
+        return "unhealthy"
+    if "(healthy)" in status:
+        return "healthy"
+    return "starting" if "(health: starting)" in status else "running"
+
+
+def _own_container() -> str:
+    """The id of the container that this process runs in; empty outside of one."""
+    try:
+        text = _OWN_MOUNTS.read_text()
+    except OSError:
+        return ""
+    # The engine mounts a container's own /etc/hostname from a folder named after its id.
+    match = re.search(r"/containers/([0-9a-f]{64})/hostname", text)
+    return match[1] if match else socket.gethostname() if Path("/.dockerenv").exists() else ""

@@ -1,0 +1,91 @@
+"""Holds images on the engine, so that a rollback needs no registry.
+
+No name keeps an image from `docker image prune -a`; only a container does. So each good image of
+a target is held by a container that is never started. `docker container prune` and `docker system
+prune` take such a container; then the image is held, or pulled, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from listener.drivers.clone import hold_body
+from listener.drivers.engine import Engine
+from listener.drivers.errors import Conflict, EngineError, NotFound
+from listener.drivers.names import HOLD_PREFIX, hold_name, hold_tag
+from listener.model.base import utc_now
+from listener.model.target import Good
+
+PIN = "listener.pin"
+
+
+class Holds:
+    """The held images of one engine. Methods raise EngineAway."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def tag(self, target: str, digest: str, image_id: str) -> None:
+        """Gives a pulled image a name, so that `docker image prune` leaves it meanwhile."""
+        await self._engine.tag_image(image_id, *hold_tag(target, digest))
+
+    async def hold(self, target: str, good: Good) -> str | None:
+        """Holds an image; fine where it is held. Answers what kept it from being held."""
+        try:
+            await self.tag(target, good.digest, good.image_id)
+            await self._engine.create_container(
+                hold_name(target, good.digest), hold_body(target, good)
+            )
+        except Conflict:
+            return None
+        except EngineError as problem:
+            return f"image {good.digest} is not held for a rollback: {problem}"
+        return None
+
+    async def keep_only(self, target: str, digests: Sequence[str], repository: str) -> None:
+        """Lets go of all other images of a target; those that nothing else uses are removed.
+
+        `repository` is the name that this program pulled them under.
+        """
+        kept = {hold_name(target, digest) for digest in digests}
+        for summary in await self._engine.list_containers(
+            all=True, filters={"label": [f"{PIN}={target}"]}
+        ):
+            name = summary["Names"][0].removeprefix("/")
+            digest = (summary.get("Labels") or {}).get(f"{PIN}.digest", "")
+            if not name.startswith(HOLD_PREFIX) or name in kept or not digest:
+                continue
+            await self._engine.remove(summary["Id"], volumes=True, force=True)
+            await self._engine.untag(":".join(hold_tag(target, digest)))
+            if repository:
+                await self._engine.untag(f"{repository}@{digest}")
+
+    async def held(self, target: str) -> list[Good]:
+        """What is held for a target, newest first: what is left when all else is lost."""
+        found = []
+        for summary in await self._engine.list_containers(
+            all=True, filters={"label": [f"{PIN}={target}"]}
+        ):
+            labels = summary.get("Labels") or {}
+            try:
+                image = await self._engine.inspect_image(summary["ImageID"])
+            except NotFound:
+                continue
+            found.append(
+                Good(
+                    digest=labels.get(f"{PIN}.digest", ""),
+                    tag=labels.get(f"{PIN}.tag") or None,
+                    image_id=summary["ImageID"],
+                    image_config=image.get("Config") or {},
+                    at=_moment(labels.get(f"{PIN}.at")),
+                )
+            )
+        return sorted((good for good in found if good.digest), key=lambda g: g.at, reverse=True)
+
+
+def _moment(text: str | None) -> datetime:
+    try:
+        return datetime.fromisoformat(text or "")
+    except ValueError:
+        return utc_now()

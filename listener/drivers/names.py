@@ -1,0 +1,46 @@
+"""The names of containers: they tell how far a swap got even where the journal is lost."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from listener.model.deployment import short_id
+
+Role = Literal["new", "old", "bad"]
+
+_PARKED = re.compile(r"(?P<name>.+)\.(?P<role>new|old|bad)-(?P<deployment>[0-9a-f]{8})")
+HOLD_PREFIX = "listener-keep-"
+
+
+class Parked(NamedTuple):
+    """A container that stands beside a target while it is swapped."""
+
+    name: str
+    role: Role
+    deployment: str
+
+
+def parked_name(container: str, role: Role, deployment_id: str) -> str:
+    """``web.old-7f3a9c1e``: a dot and a dash are legal in names, other separators are not."""
+    return f"{container}.{role}-{short_id(deployment_id)}"
+
+
+def parse_parked(name: str) -> Parked | None:
+    """What a container's name says of a swap; None for an ordinary name."""
+    match = _PARKED.fullmatch(name)
+    if match is None:
+        return None
+    role: Role = match["role"]  # type: ignore[assignment] # the pattern allows no other
+    return Parked(match["name"], role, match["deployment"])
+
+
+def hold_name(target: str, digest: str) -> str:
+    """The never-started container that holds an image for a target."""
+    return f"{HOLD_PREFIX}{target}-{digest.partition(':')[2][:8]}"
+
+
+def hold_tag(target: str, digest: str) -> tuple[str, str]:
+    """Repository and tag under which a held image shows a name in ``docker images``."""
+    repository = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-") or "target"
+    return f"listener-keep/{repository}", digest.partition(":")[2][:12]

@@ -1,0 +1,44 @@
+"""Which targets a push is for, and why not the others: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from listener.model.push import Push
+from listener.model.target import TagPolicy, Target, TargetView
+
+
+def fits(push: Push, image: str, policy: TagPolicy | None) -> str | None:
+    """None where a push of this image fits; else the reason why not.
+
+    A push without a tag fits: the registry is asked what the target's own tag means now.
+    """
+    if push.image != image:
+        return f"it runs {image}"
+    if policy is None:
+        return "it follows no tag"
+    if push.tag is not None and not policy.matches(push.tag):
+        return f"tag {push.tag} is not what it follows ({policy})"
+    return None
+
+
+def matching(push: Push, targets: Iterable[Target]) -> list[tuple[Target, str | None]]:
+    """Every target that runs the pushed repository, with the reason where the push is not for it.
+
+    Targets of other repositories are left out: they have nothing to do with it.
+    """
+    return [
+        (target, target.problem or fits(push, target.image, target.policy))
+        for target in targets
+        if target.image == push.image
+    ]
+
+
+def expected(push: Push, views: Iterable[TargetView]) -> list[str]:
+    """The names of the published targets that a push is likely to reach."""
+    names = {
+        view.name
+        for view in views
+        if view.state != "invalid" and fits(push, view.image, view.policy) is None
+    }
+    return sorted(names)

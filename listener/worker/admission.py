@@ -1,0 +1,130 @@
+"""Turns what comes in, pushes and commands, into deployments that wait in their lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from listener.matching import matching
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
+from listener.model.push import Match, Push
+from listener.model.target import Memory, Target
+from listener.store import Command, PushAck
+from listener.telemetry import Metrics
+from listener.worker.lanes import Lanes, ended_early
+
+log = structlog.get_logger(__name__)
+
+
+class Admission:
+    """Decides what is queued. Every answer is written in one step with its acknowledgement."""
+
+    def __init__(self, host: str, lanes: Lanes, metrics: Metrics) -> None:
+        self._host = host
+        self._lanes = lanes
+        self._metrics = metrics
+
+    async def push(self, entry_id: str, push: Push, targets: Sequence[Target]) -> None:
+        """Queues one deployment for each target that follows the pushed tag."""
+        queued: list[Deployment] = []
+        matches: list[Match] = []
+        for target, reason in matching(push, targets):
+            deployment = None if reason else self._deployment_of(push, target)
+            if deployment is not None:
+                queued.append(deployment)
+            matches.append(
+                Match(
+                    target=target.name,
+                    host=self._host,
+                    deployment=deployment.id if deployment else None,
+                    reason=reason,
+                )
+            )
+        ack = PushAck(entry_id=entry_id, push_id=push.id, matches=tuple(matches))
+        self._ended(await self._lanes.place(queued, push=ack))
+        if not queued:
+            self._metrics.push_outcome(push.hook, "matched_nothing")
+        log.info(
+            "push",
+            push=push.id,
+            image=push.image,
+            tag=push.tag,
+            digest=push.digest,
+            targets=[deployment.target for deployment in queued],
+            deployments=[deployment.id for deployment in queued],
+        )
+
+    def _deployment_of(self, push: Push, target: Target) -> Deployment:
+        now = utc_now()
+        return Deployment(
+            id=new_deployment_id(now),
+            target=target.name,
+            host=self._host,
+            trigger=Trigger.PUSH,
+            image=target.image,
+            tag=push.tag,
+            pushes=(push.id,),
+            received_at=push.received_at,
+            queued_at=now,
+        )
+
+    async def missed(self, deployment: Deployment) -> None:
+        """Queues what reconcile found."""
+        self._ended(await self._lanes.place([deployment]))
+
+    async def command(self, entry_id: str, command: Command, targets: Sequence[Target]) -> None:
+        """Does what a person asked for."""
+        deployment = command.deployment
+        log.info("command", kind=command.kind, deployment=deployment.id, target=deployment.target)
+        if command.kind == "cancel":
+            await self._cancel(entry_id, deployment)
+            return
+        target = next((one for one in targets if one.name == deployment.target), None)
+        if target is None:
+            reason = f"there is no target {deployment.target} on {self._host}"
+            ended = ended_early(deployment, State.FAILED, reason)
+            await self._lanes.end_waiting(ended, command=entry_id)
+            self._ended([ended])
+            return
+        wanted = {"image": target.image, "to_digest": command.digest or deployment.to_digest}
+        queued = deployment.model_copy(update=wanted)
+        self._ended(await self._lanes.place([queued], command=entry_id))
+
+    async def _cancel(self, entry_id: str, deployment: Deployment) -> None:
+        waiting = self._lanes.waiting(deployment.target)
+        if waiting is not None and waiting.id == deployment.id:
+            ended = ended_early(waiting, State.SKIPPED, "cancelled by hand before it began")
+            await self._lanes.end_waiting(ended, command=entry_id)
+            self._ended([ended])
+            return
+        if self._lanes.running(deployment.target) == deployment.id:
+            self._lanes.cancelled.add(deployment.id)
+        await self._lanes.place([], command=entry_id)
+
+    def _ended(self, ended: Sequence[Deployment]) -> None:
+        for deployment in ended:
+            self._metrics.deployment_ended(deployment)
+            log.info(
+                "deployment",
+                deployment=deployment.id,
+                target=deployment.target,
+                state=str(deployment.state),
+                reason=deployment.reason,
+            )
+
+
+def reconcile_deployment(target: Target, host: str, memory: Memory) -> Deployment:
+    """What is asked for where a push may have been missed: whatever the target follows."""
+    now = utc_now()
+    known = next((good for good in memory.good if good.image_id == target.image_id), None)
+    return Deployment(
+        id=new_deployment_id(now),
+        target=target.name,
+        host=host,
+        trigger=Trigger.RECONCILE,
+        image=target.image,
+        tag=known.tag if known is not None and known.tag else target.tag,
+        queued_at=now,
+    )

@@ -1,0 +1,166 @@
+"""The lanes of a host: for each target one deployment runs and one waits, the newest wins.
+
+What is here is also in Redis: each change is written first, by the only writer there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State
+from listener.model.target import Memory, Pause
+from listener.store import Archive, Lane, Ledger, PushAck
+
+
+class Lanes:
+    """Waiting and running deployments, and when each target was last busy."""
+
+    def __init__(self, ledger: Ledger, archive: Archive) -> None:
+        self._ledger = ledger
+        self._archive = archive
+        self._lanes: dict[str, Lane] = {}
+        self._waiting: dict[str, Deployment] = {}
+        self._busy_until: dict[str, datetime] = {}
+        self.cancelled: set[str] = set()
+
+    async def load(self) -> None:
+        """Reads what was left. A deployment that was taken but never begun waits again."""
+        self._lanes = await self._ledger.lanes()
+        self._waiting = {}
+        journalled = {journal.deployment.id for journal in await self._ledger.journals()}
+        for target, lane in list(self._lanes.items()):
+            if lane.running is not None and lane.running not in journalled:
+                await self._wait_again(target, lane)
+            elif lane.waiting is not None:
+                await self._load_waiting(target, lane.waiting)
+
+    async def _wait_again(self, target: str, lane: Lane) -> None:
+        newer = lane.waiting
+        lost = await self._archive.deployment(lane.running or "")
+        if newer is None and lost is not None and not lost.state.final:
+            queued = lost.model_copy(update={"state": State.QUEUED})
+            await self._write([queued], {target: Lane(waiting=queued.id)})
+            self._waiting[target] = queued
+            return
+        ended = []
+        if lost is not None and not lost.state.final:
+            ended = [_superseded(lost, newer or "")]
+        await self._write(ended, {target: Lane(waiting=newer)})
+        if newer is not None:
+            await self._load_waiting(target, newer)
+
+    async def _load_waiting(self, target: str, deployment_id: str) -> None:
+        waiting = await self._archive.deployment(deployment_id)
+        if waiting is None or waiting.state.final:
+            running = self._lanes.get(target, Lane()).running
+            await self._write([], {target: Lane(running=running)})
+        else:
+            self._waiting[target] = waiting
+
+    async def place(
+        self,
+        deployments: Iterable[Deployment],
+        *,
+        push: PushAck | None = None,
+        command: str | None = None,
+    ) -> list[Deployment]:
+        """Lets deployments wait, each in its target's lane, with the push or command that led
+        to them acknowledged in the same step. Answers those that were overtaken.
+        """
+        placed = {deployment.target: deployment for deployment in deployments}
+        overtaken = [
+            _superseded(self._waiting[target], newer.id)
+            for target, newer in placed.items()
+            if target in self._waiting
+        ]
+        lanes = {
+            target: Lane(running=self.running(target), waiting=newer.id)
+            for target, newer in placed.items()
+        }
+        await self._write([*overtaken, *placed.values()], lanes, push=push, command=command)
+        self._waiting.update(placed)
+        return overtaken
+
+    async def update(self, deployment: Deployment) -> None:
+        """Writes a waiting deployment whose state or reason changed."""
+        await self._ledger.record(deployment)
+        self._waiting[deployment.target] = deployment
+
+    async def end_waiting(self, ended: Deployment, command: str | None = None) -> None:
+        """Ends a deployment that never ran."""
+        lanes: dict[str, Lane] = {}
+        waiting = self._waiting.get(ended.target)
+        if waiting is not None and waiting.id == ended.id:
+            lanes[ended.target] = Lane(running=self.running(ended.target))
+        await self._write([ended], lanes, command=command)
+        if lanes:
+            self._waiting.pop(ended.target, None)
+
+    async def take(self, target: str) -> Deployment:
+        """Moves the waiting deployment of a target to its running place."""
+        taken = self._waiting[target]
+        await self._write([], {target: Lane(running=taken.id)})
+        del self._waiting[target]
+        return taken
+
+    async def adopt(self, deployment: Deployment) -> None:
+        """Puts a deployment that recovery made into the running place."""
+        lane = Lane(running=deployment.id, waiting=self.lane(deployment.target).waiting)
+        await self._write([deployment], {deployment.target: lane})
+
+    async def finish(self, ended: Deployment, memory: Memory, pause: Pause | None) -> None:
+        """Frees the running place."""
+        lanes = {ended.target: Lane(waiting=self.lane(ended.target).waiting)}
+        await self._ledger.finish(ended, lanes=lanes, memory=memory, pause=pause)
+        self._lanes.update(lanes)
+        self._busy_until[ended.target] = utc_now()
+        self.cancelled.discard(ended.id)
+
+    def lane(self, target: str) -> Lane:
+        """The lane of a target."""
+        return self._lanes.get(target, Lane())
+
+    def running(self, target: str) -> str | None:
+        """The id of the deployment that runs for a target."""
+        return self.lane(target).running
+
+    def waiting(self, target: str) -> Deployment | None:
+        """The deployment that waits for a target."""
+        return self._waiting.get(target)
+
+    def all_waiting(self) -> list[Deployment]:
+        """Everything that waits, oldest first."""
+        return sorted(self._waiting.values(), key=lambda deployment: deployment.id)
+
+    def ready_in(self, deployment: Deployment, debounce: float) -> float:
+        """Seconds until a waiting deployment may start.
+
+        A lone push starts at once; right after a deployment the events of one push are gathered.
+        """
+        busy = self._busy_until.get(deployment.target)
+        if busy is None or (deployment.queued_at - busy).total_seconds() > debounce:
+            return 0.0
+        return debounce - (utc_now() - deployment.queued_at).total_seconds()
+
+    async def _write(
+        self,
+        deployments: list[Deployment],
+        lanes: dict[str, Lane],
+        *,
+        push: PushAck | None = None,
+        command: str | None = None,
+    ) -> None:
+        await self._ledger.admit(deployments, lanes, push=push, command=command)
+        self._lanes.update(lanes)
+
+
+def _superseded(deployment: Deployment, newer: str) -> Deployment:
+    return ended_early(deployment, State.SUPERSEDED, f"overtaken by deployment {newer}")
+
+
+def ended_early(deployment: Deployment, state: State, reason: str) -> Deployment:
+    """A deployment in its final state, though it never began."""
+    facts = {"state": state, "reason": reason, "finished_at": utc_now()}
+    return deployment.model_copy(update=facts)

@@ -1,0 +1,136 @@
+"""What the worker publishes: its targets as they are, and that it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from listener.drivers.engine import Engine
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State
+from listener.model.target import HostView, LastDeployment, Memory, Pause, Target, TargetView
+from listener.store import Archive, Ledger
+from listener.telemetry import Metrics
+from listener.worker.lanes import Lanes
+
+_FAILURES = (State.FAILED, State.ROLLED_BACK, State.ROLLBACK_FAILED)
+_COUNTED = (*_FAILURES, State.SUCCEEDED)
+
+
+class Overview:
+    """Remembers what the views need beyond the engine: memories and last deployments."""
+
+    def __init__(
+        self, host: str, ledger: Ledger, archive: Archive, lanes: Lanes, metrics: Metrics
+    ) -> None:
+        self._host = host
+        self._ledger = ledger
+        self._archive = archive
+        self._lanes = lanes
+        self._metrics = metrics
+        self._memories: dict[str, Memory] = {}
+        self._last: dict[str, Deployment | None] = {}
+        self.pauses: dict[str, Pause] = {}
+
+    async def memory(self, target: str) -> Memory:
+        """What is known of a target; only this process changes it."""
+        if target not in self._memories:
+            self._memories[target] = await self._ledger.memory(target)
+        return self._memories[target]
+
+    async def remember(self, target: str, memory: Memory) -> None:
+        """Takes over a memory found on the engine, where Redis has none."""
+        await self._ledger.remember(target, memory)
+        self._memories[target] = memory
+
+    async def ended(self, deployment: Deployment, memory: Memory) -> None:
+        """Takes note of a deployment that ended, and of how long the target was in trouble."""
+        self._memories[deployment.target] = memory
+        if deployment.state is State.SUCCEEDED:
+            await self._count_recovery(deployment)
+        self._last[deployment.target] = deployment
+
+    async def _count_recovery(self, good: Deployment) -> None:
+        """From the first of the failures that directly precede a success."""
+        first = None
+        recent = await self._archive.deployments(target=good.target, host=self._host, limit=50)
+        for earlier in recent:
+            if earlier.id == good.id or earlier.state not in _COUNTED:
+                continue
+            if earlier.state not in _FAILURES:
+                break
+            first = earlier
+        if first is not None and first.finished_at and good.finished_at:
+            seconds = (good.finished_at - first.finished_at).total_seconds()
+            self._metrics.recovered(good.target, self._host, seconds)
+
+    async def read_pauses(self) -> None:
+        """Reads which targets are paused; people write that at any time."""
+        self.pauses = {
+            target: pause
+            for (target, host), pause in (await self._archive.pauses()).items()
+            if host == self._host
+        }
+
+    async def publish(self, engine: Engine, targets: Sequence[Target]) -> None:
+        """Writes the views of all targets, and that this host was seen."""
+        await self.read_pauses()
+        views = [await self._view(target) for target in targets]
+        running = [self._lanes.running(target.name) for target in targets]
+        host = HostView(
+            name=self._host,
+            engine_version=engine.version or None,
+            last_seen=utc_now(),
+            running=tuple(id_ for id_ in running if id_),
+        )
+        await self._ledger.publish(views, host)
+        self._metrics.targets_seen(views)
+
+    async def _view(self, target: Target) -> TargetView:
+        memory = await self.memory(target.name)
+        last = await self._last_of(target.name)
+        pause = self.pauses.get(target.name)
+        digest = running_digest(target, memory)
+        return TargetView(
+            name=target.name,
+            host=self._host,
+            driver=target.driver,
+            image=target.image,
+            tag=target.tag,
+            policy=target.policy,
+            digest=digest,
+            last_good_digest=memory.good[0].digest if memory.good else None,
+            health=target.health,
+            state=self._state(target, pause),
+            reason=target.problem or (pause.reason if pause else None),
+            last_deployment=None
+            if last is None
+            else LastDeployment(
+                id=last.id, state=last.state, reason=last.reason, finished_at=last.finished_at
+            ),
+        )
+
+    def _state(
+        self, target: Target, pause: Pause | None
+    ) -> Literal["idle", "deploying", "waiting", "paused", "invalid"]:
+        if self._lanes.running(target.name):
+            return "deploying"
+        if target.problem is not None:
+            return "invalid"
+        if pause is not None:
+            return "paused"
+        return "waiting" if self._lanes.waiting(target.name) else "idle"
+
+    async def _last_of(self, target: str) -> Deployment | None:
+        if target not in self._last:
+            found = await self._archive.deployments(target=target, host=self._host, limit=1)
+            self._last[target] = found[0] if found else None
+        return self._last[target]
+
+
+def running_digest(target: Target, memory: Memory) -> str | None:
+    """What a target runs, by the digest it was deployed under where that is known."""
+    for good in memory.good:
+        if good.image_id == target.image_id:
+            return good.digest
+    return target.digests[0] if target.digests else None

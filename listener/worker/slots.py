@@ -1,0 +1,198 @@
+"""Runs deployments: as many at once as configured, one for each target."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from listener.config import Settings
+from listener.deploy.runner import Runner, final_memory, rollback_reason
+from listener.deploy.salvage import Salvage, Scene, scenes
+from listener.discovery import Discovery
+from listener.drivers.engine import Engine
+from listener.drivers.holds import Holds
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State
+from listener.model.journal import Journal, Phase
+from listener.model.target import Memory, Pause, Target
+from listener.store import LeaseLost
+from listener.telemetry import Metrics
+from listener.worker.lanes import Lanes, ended_early
+from listener.worker.overview import Overview
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_WAIT = 2.0
+
+
+class Slots:
+    """Takes what waits, runs it and records its end."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that a deployment needs
+        self,
+        settings: Settings,
+        engine: Engine,
+        runner: Runner,
+        lanes: Lanes,
+        overview: Overview,
+        discovery: Discovery,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._runner = runner
+        self._lanes = lanes
+        self._overview = overview
+        self._discovery = discovery
+        self._metrics = metrics
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something may be ready to run."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Begins nothing more."""
+        self._stopping = True
+
+    async def recover(self) -> None:
+        """Goes on with what was interrupted: by the journals, else by what the engine shows."""
+        await self._lanes.load()
+        await self._overview.read_pauses()
+        journals = await self._runner.journals()
+        for journal in journals:
+            log.warning(
+                "going on with an interrupted deployment",
+                deployment=journal.deployment.id,
+                target=journal.target.name,
+                step=str(journal.phase),
+            )
+            self._begin(journal)
+        journalled = {journal.target.container for journal in journals}
+        for scene in await scenes(self._engine):
+            if scene.name not in journalled:
+                await self._salvage(scene)
+
+    async def _salvage(self, scene: Scene) -> None:
+        summary = scene.own or scene.one("old") or scene.one("new") or scene.one("bad")
+        if summary is None:
+            return
+        target = await self._discovery.parked(scene.name, summary)
+        if target is None or self._lanes.running(target.name):
+            return
+        salvage = Salvage(self._engine)
+        phase = await salvage.mend(scene)
+        if phase is not None:
+            journal = await salvage.journal(scene, target, phase)
+            await self._lanes.adopt(journal.deployment)
+            self._begin(journal)
+
+    async def recall(self, target: str) -> None:
+        """Takes the images held on the engine for what the target can go back to."""
+        held = await Holds(self._engine).held(target)
+        if held:
+            await self._overview.remember(target, Memory(good=tuple(held)))
+
+    async def fill(self) -> None:
+        """Starts everything that may start; returns when it is worth looking again."""
+        self._wake.clear()
+        pause = _LONGEST_WAIT
+        for waiting in self._lanes.all_waiting():
+            if self._stopping or len(self._tasks) >= self._settings.concurrency:
+                break
+            if self._lanes.running(waiting.target) is not None:
+                continue
+            pause = min(pause, await self._consider(waiting))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _consider(self, waiting: Deployment) -> float:
+        """Starts a deployment, or answers in how many seconds to look again."""
+        paused = self._overview.pauses.get(waiting.target)
+        if paused is not None:
+            await self._set_waiting(waiting, f"paused: {paused.reason}")
+            return _LONGEST_WAIT
+        target = await self._target(waiting.target)
+        if target is None:
+            reason = f"there is no target {waiting.target} on {self._settings.host} any more"
+            ended = ended_early(waiting, State.FAILED, reason)
+            await self._lanes.end_waiting(ended)
+            self._metrics.deployment_ended(ended)
+            return _LONGEST_WAIT
+        pause = self._lanes.ready_in(waiting, target.settings.debounce)
+        if pause > 0:
+            return pause
+        taken = await self._lanes.take(target.name)
+        cleared = taken.model_copy(update={"state": State.QUEUED, "reason": None})
+        self._begin(Journal(deployment=cleared, target=target, phase=Phase.RESOLVE))
+        return _LONGEST_WAIT
+
+    async def _set_waiting(self, waiting: Deployment, reason: str) -> None:
+        if waiting.state is not State.WAITING or waiting.reason != reason:
+            facts = {"state": State.WAITING, "reason": reason}
+            await self._lanes.update(waiting.model_copy(update=facts))
+
+    async def _target(self, name: str) -> Target | None:
+        targets = await self._discovery.targets()
+        return next((target for target in targets if target.name == name), None)
+
+    def _begin(self, journal: Journal) -> None:
+        name = journal.target.name
+        self._tasks[name] = asyncio.create_task(self._run(journal), name=f"deploy {name}")
+
+    async def _run(self, journal: Journal) -> None:
+        name = journal.target.name
+        try:
+            memory = await self._overview.memory(name)
+            done, memory = await self._runner.run(journal, memory)
+            await self._end(done, final_memory(done, memory))
+        except LeaseLost:
+            # The tasks that read find out too, and end the tenure.
+            log.warning("deployment left to the new worker", deployment=journal.deployment.id)
+        finally:
+            self._tasks.pop(name, None)
+            self.wake()
+
+    async def _end(self, done: Journal, memory: Memory) -> None:
+        ended = done.deployment
+        pause = None
+        if ended.state is State.ROLLBACK_FAILED:
+            pause = Pause(reason=f"rollback failed: {ended.reason}", at=utc_now())
+            self._overview.pauses[ended.target] = pause
+        await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
+        self._discovery.forget(done.target.container_id)
+        await self._runner.insist(lambda: self._overview.ended(ended, memory))
+        self._metrics.deployment_ended(ended)
+        if ended.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
+            self._metrics.rolled_back(ended.target, ended.host, rollback_reason(done))
+        elif ended.trigger == "rollback" and ended.state is State.SUCCEEDED:
+            self._metrics.rolled_back(ended.target, ended.host, "manual")
+        log.info(
+            "deployment ended",
+            deployment=ended.id,
+            target=ended.target,
+            state=str(ended.state),
+            reason=ended.reason,
+            from_digest=ended.from_digest,
+            to_digest=ended.to_digest,
+            gap_seconds=ended.gap_seconds,
+        )
+
+    async def drain(self, grace: float) -> None:
+        """Lets running deployments end within `grace` seconds, then parks them at their step."""
+        running = list(self._tasks.values())
+        if running:
+            log.info("stopping: waiting for running deployments", count=len(running))
+            await asyncio.wait(running, timeout=grace)
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Cancels what runs; its journal says how to go on."""
+        running = list(self._tasks.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,225 @@
+"""One tenure: what a worker does from the moment it holds the lease until it loses or leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from listener.config import Settings
+from listener.deploy.acts import Acts
+from listener.deploy.outcomes import Nothing, Outcome, Overtaken, Resolved
+from listener.deploy.runner import Runner
+from listener.deploy.wanted import Wanted
+from listener.discovery import Discovery
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineAway, EngineError
+from listener.drivers.image_calls import LayerProgress
+from listener.model.deployment import Deployment
+from listener.registry import Credentials, Resolver
+from listener.store import Archive, Lease, Ledger, PushLog, Store, Unavailable
+from listener.telemetry import Metrics
+from listener.worker.admission import Admission, reconcile_deployment
+from listener.worker.lanes import Lanes
+from listener.worker.overview import Overview
+from listener.worker.slots import Slots
+
+log = structlog.get_logger(__name__)
+
+_PUBLISH_EVERY = 10.0
+_SETTLE = 0.3
+_RECONCILE_LOOK = 5.0
+_BLOCK = 3.0
+_RETRY_EVERY = 0.5
+_BATCH = 50
+_CHANGES = {
+    "type": ["container"],
+    "event": ["create", "start", "die", "destroy", "rename", "health_status", "pause", "unpause"],
+}
+
+
+class Tenure:
+    """The tasks of a lease holder. `run` ends after `stop`; raises LeaseLost (in a group)."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that a worker is made of
+        self,
+        settings: Settings,
+        engine: Engine,
+        lease: Lease,
+        store: Store,
+        archive: Archive,
+        resolver: Resolver,
+        credentials: Credentials,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._lease = lease
+        self._wanted = Wanted(engine, resolver, credentials)
+        ledger = Ledger(
+            store,
+            lease,
+            settings.host,
+            history=settings.history.deployments,
+            push_age=settings.history.pushes,
+        )
+        self._ledger = ledger
+        self._pushes = PushLog(store, max_age=settings.history.pushes)
+        self._discovery = Discovery(engine, settings)
+        self._lanes = Lanes(ledger, archive)
+        self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
+        self._admission = Admission(settings.host, self._lanes, metrics)
+        acts = Acts(engine, credentials, self._wanted, self._give_up, self._progress)
+        self._slots = Slots(
+            settings,
+            engine,
+            Runner(engine, acts, ledger, metrics),
+            self._lanes,
+            self._overview,
+            self._discovery,
+            metrics,
+        )
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._reconciled: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Takes no more work."""
+        self._stopping.set()
+        self._slots.stop()
+
+    def replace_settings(self, settings: Settings) -> None:
+        """Takes a reloaded configuration."""
+        self._settings = settings
+        self._discovery.settings = settings
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Recovers, then works until stopped."""
+        try:
+            await self._work()
+        finally:
+            await self._slots.abandon()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(self._keep_lease())
+            await self._insist(self._slots.recover)
+            await self._insist(self._recall)
+            tasks = [
+                group.create_task(self._persist(act))
+                for act in (
+                    self._read_pushes,
+                    self._read_commands,
+                    self._publish,
+                    self._hear_events,
+                    self._reconcile,
+                    self._slots.fill,
+                )
+            ]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+            await self._slots.drain(self._settings.shutdown_grace)
+            keeper.cancel()
+
+    async def _keep_lease(self) -> None:
+        await self._lease.keep()
+        # It returns when the lease is lost; asking once more says so to everybody.
+        await self._lease.guard()
+
+    async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await act()
+            except (EngineAway, EngineError, Unavailable) as problem:
+                log.warning("recovery waits", reason=str(problem))
+                await asyncio.sleep(_RETRY_EVERY)
+
+    async def _persist(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Repeats an act for ever, also while the engine or Redis is away."""
+        told = False
+        while True:
+            try:
+                await act()
+                told = False
+            except (EngineAway, EngineError, Unavailable) as problem:
+                if not told:
+                    log.warning("waiting", reason=str(problem))
+                told = True
+                await asyncio.sleep(_RETRY_EVERY)
+
+    async def _recall(self) -> None:
+        """Where Redis knows nothing of a target, the held images on the engine do."""
+        for target in await self._discovery.targets():
+            memory = await self._overview.memory(target.name)
+            if not memory.good:
+                await self._slots.recall(target.name)
+
+    async def _read_pushes(self) -> None:
+        entries = await self._pushes.read(self._settings.host, _BATCH, _BLOCK)
+        if not entries:
+            return
+        targets = await self._discovery.targets()
+        for entry_id, push in entries:
+            await self._admission.push(entry_id, push, targets)
+        self._slots.wake()
+        self._changed.set()
+
+    async def _read_commands(self) -> None:
+        entries = await self._ledger.read_commands(_BLOCK)
+        if not entries:
+            return
+        targets = await self._discovery.targets()
+        for entry_id, command in entries:
+            await self._admission.command(entry_id, command, targets)
+        self._slots.wake()
+        self._changed.set()
+
+    async def _publish(self) -> None:
+        await self._overview.publish(self._engine, await self._discovery.targets())
+        self._slots.wake()
+        self._changed.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), _PUBLISH_EVERY)
+            await asyncio.sleep(_SETTLE)
+
+    async def _hear_events(self) -> None:
+        """Events only wake; what the engine lists is the truth."""
+        async for _ in self._engine.events(_CHANGES):
+            self._changed.set()
+        await asyncio.sleep(_RETRY_EVERY)
+
+    async def _reconcile(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for target in await self._discovery.targets():
+            every = target.settings.reconcile
+            last = self._reconciled.get(target.name)
+            due = last is None or now - last >= every
+            if target.problem is not None or not every or not due or self._busy(target.name):
+                continue
+            self._reconciled[target.name] = now
+            memory = await self._overview.memory(target.name)
+            deployment = reconcile_deployment(target, self._settings.host, memory)
+            found = await self._wanted.glance(deployment, target, memory)
+            if isinstance(found, Resolved) and not self._busy(target.name):
+                log.info("missed push found", target=target.name, digest=found.digest)
+                await self._admission.missed(deployment)
+                self._slots.wake()
+        await asyncio.sleep(_RECONCILE_LOOK)
+
+    def _busy(self, target: str) -> bool:
+        return bool(self._lanes.running(target) or self._lanes.waiting(target))
+
+    def _give_up(self, deployment: Deployment) -> Outcome | None:
+        newer = self._lanes.waiting(deployment.target)
+        if newer is not None:
+            return Overtaken(newer.id)
+        if deployment.id in self._lanes.cancelled:
+            return Nothing("cancelled by hand before anything was changed")
+        return None
+
+    def _progress(self, deployment_id: str, layer: LayerProgress) -> None:
+        log.debug("pull", deployment=deployment_id, layer=layer.id, status=layer.status)

@@ -1,0 +1,123 @@
+"""The worker's life: it waits for its engine and the lease, recovers, and works until it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from listener.config import Settings
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineAway, EngineError
+from listener.registry import Credentials, Resolver
+from listener.store import Archive, Lease, LeaseLost, Store, Unavailable
+from listener.telemetry import Metrics
+from listener.worker.tenure import Tenure
+
+log = structlog.get_logger(__name__)
+
+_RETRY_EVERY = 1.0
+
+
+class Worker:
+    """One host's worker. `run` returns after `stop`, when what ran is finished or parked."""
+
+    def __init__(self, settings: Settings, store: Store, owner: str, metrics: Metrics) -> None:
+        self.settings = settings
+        self.problem: str | None = "the worker has not begun"
+        self._store = store
+        self._owner = owner
+        self._metrics = metrics
+        self._stopping = asyncio.Event()
+        self._tenure: Tenure | None = None
+
+    def stop(self) -> None:
+        """Takes no more work; running steps may go on for `shutdown_grace`."""
+        self._stopping.set()
+        if self._tenure is not None:
+            self._tenure.stop()
+
+    def replace_settings(self, settings: Settings) -> None:
+        """Takes a reloaded configuration: targets, defaults, registries."""
+        self.settings = settings
+        if self._tenure is not None:
+            self._tenure.replace_settings(settings)
+
+    async def run(self) -> None:
+        """Holds the lease whenever it can, and works while it holds it."""
+        self._metrics.worker_up(self.settings.host, False)
+        engine = Engine(self.settings.engine)
+        try:
+            while not self._stopping.is_set():
+                if await self._reach(engine):
+                    await self._hold(engine)
+        finally:
+            await engine.close()
+
+    async def _reach(self, engine: Engine) -> bool:
+        try:
+            await engine.connect()
+        except (EngineAway, EngineError) as problem:
+            await self._wait_for("the engine", str(problem))
+            return False
+        return True
+
+    async def _hold(self, engine: Engine) -> None:
+        lease = Lease(self._store, engine.engine_id, self._owner, self.settings.host)
+        try:
+            if not await lease.acquire():
+                holder = await lease.holder()
+                who = f"the worker {holder.host} (since {holder.since:%H:%M:%S})" if holder else "?"
+                await self._wait_for(
+                    "the lease", f"{who} works for engine {engine.engine_id}; one at a time does"
+                )
+                return
+        except Unavailable as problem:
+            await self._wait_for("redis", str(problem))
+            return
+        await self._work(engine, lease)
+
+    async def _work(self, engine: Engine, lease: Lease) -> None:
+        settings = self.settings
+        credentials = Credentials(settings.registries)
+        resolver = Resolver(settings.registries, credentials)
+        engine.guard = lease.guard
+        self._tenure = tenure = Tenure(
+            settings,
+            engine,
+            lease,
+            self._store,
+            Archive(self._store),
+            resolver,
+            credentials,
+            self._metrics,
+        )
+        if self._stopping.is_set():
+            tenure.stop()
+        log.info("worker begins", host=settings.host, engine=engine.version, fence=lease.fence)
+        self._told(None)
+        try:
+            await tenure.run()
+        except* LeaseLost as lost:
+            self._metrics.lease_lost(settings.host)
+            log.warning("lease lost, all work stopped", host=settings.host, reason=str(lost))
+        finally:
+            self._tenure = None
+            engine.guard = None
+            await resolver.close()
+            self._told("the worker has stopped")
+            with suppress(Unavailable, LeaseLost):
+                await lease.release()
+
+    async def _wait_for(self, what: str, reason: str) -> None:
+        sentence = f"waiting for {what}: {reason}"
+        if self.problem != sentence:
+            log.warning(f"waiting for {what}", host=self.settings.host, reason=reason)
+        self._told(sentence)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), _RETRY_EVERY)
+
+    def _told(self, problem: str | None) -> None:
+        self.problem = problem
+        self._metrics.worker_up(self.settings.host, problem is None)

@@ -1,0 +1,165 @@
+"""Whatever Redis refuses becomes one exception, and what it risks is said."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis.exceptions import ResponseError
+
+from listener.store import NewerSchema, PushLog, Store, Unavailable, connect, durability, keys
+
+from .conftest import Server, a_push
+
+
+async def append(store: Store) -> None:
+    push = a_push()
+    await PushLog(store).append([(push, push.id)])
+
+
+async def test_out_of_memory(server: Server, own_store: Store) -> None:
+    await append(own_store)
+    await own_store.call("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(Unavailable, match="OOM"):
+        await append(own_store)
+    await own_store.call("CONFIG", "SET", "maxmemory", "0")
+    await append(own_store)
+    assert await own_store.call("XLEN", keys.PUSHES) == 2
+
+
+async def test_a_replica(server: Server, own_store: Store) -> None:
+    await append(own_store)
+    await own_store.call("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(Unavailable, match="READONLY"):
+        await append(own_store)
+    assert (await durability(own_store)).durable is False
+
+
+async def test_too_few_replicas(server: Server, own_store: Store) -> None:
+    await own_store.call("CONFIG", "SET", "min-replicas-to-write", "1")
+    with pytest.raises(Unavailable, match="NOREPLICAS"):
+        await append(own_store)
+
+
+async def test_a_user_without_rights(server: Server, own_store: Store) -> None:
+    await own_store.call("ACL", "SETUSER", "small", "on", ">pw", "~*", "+ping")
+    store = await connect(f"unix://small:pw@{server.socket}")
+    with pytest.raises(Unavailable) as caught:
+        await append(store)
+    assert "pw" not in str(caught.value)
+    await store.close()
+
+
+async def test_a_wrong_password_is_not_shown(server: Server, own_store: Store) -> None:
+    store = await connect(f"unix://:hunter2@{server.socket}")
+    await own_store.call("CONFIG", "SET", "requirepass", "other")
+    with pytest.raises(Unavailable) as caught:
+        await append(store)
+    assert "hunter2" not in str(caught.value)
+    await store.close()
+
+
+async def test_a_hanging_server(server: Server, own_store: Store) -> None:
+    await own_store.ping()
+    assert server.process is not None
+    server.process.send_signal(19)
+    async with asyncio.timeout(6):
+        with pytest.raises(Unavailable, match="does not answer"):
+            await append(own_store)
+    server.process.send_signal(18)
+    await append(own_store)
+
+
+async def test_a_server_that_is_not_there_yet(directory: Path, server: Server) -> None:
+    server.kill()
+    store = await connect(server.url)
+    with pytest.raises(Unavailable):
+        await store.ping()
+    server.start()
+    await append(store)
+    await store.close()
+
+
+async def test_a_server_that_still_loads(directory: Path, server: Server) -> None:
+    store = await connect(server.url)
+    for _ in range(3):
+        await append(store)
+    for number in range(200):
+        await store.pipe([("SET", f"k{number}-{i}", "x") for i in range(100)])
+    server.kill()
+    assert server.process is None
+    starting = asyncio.to_thread(server.start, "--key-load-delay", "100")
+    waiting = asyncio.create_task(starting)
+    seen = set()
+    while not waiting.done():
+        try:
+            await store.ping()
+        except Unavailable as fault:
+            seen.add("LOADING" in str(fault) or "loading" in str(fault))
+        await asyncio.sleep(0.01)
+    await waiting
+    assert True in seen
+    await append(store)
+    await store.close()
+
+
+async def test_a_mistake_of_ours_is_not_hidden(store: Store) -> None:
+    await store.call("SET", keys.PUSHES, "text")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await append(store)
+
+
+async def test_a_newer_layout_is_refused(server: Server, own_store: Store) -> None:
+    await own_store.call("SET", keys.SCHEMA, 2)
+    with pytest.raises(NewerSchema, match="layout 2, this release knows 1"):
+        await connect(server.url)
+
+
+async def test_addresses() -> None:
+    with pytest.raises(ValueError, match="redis://, rediss:// or unix://"):
+        await connect("http://localhost")
+
+
+async def test_lost_scripts_are_loaded_again(store: Store) -> None:
+    await append(store)
+    await store.call("SCRIPT", "FLUSH")
+    await append(store)
+
+
+@pytest.mark.parametrize(
+    ("settings", "durable", "finding"),
+    [
+        ({}, True, None),
+        ({"appendfsync": "everysec"}, False, "a power failure can lose 2 s"),
+        ({"appendfsync": "no"}, False, "a power failure can lose 30 s"),
+        ({"appendonly": "no"}, False, "no append-only file"),
+        (
+            {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru"},
+            False,
+            "maxmemory-policy allkeys-lru deletes data",
+        ),
+    ],
+)
+async def test_durability(
+    own_store: Store, settings: dict[str, str], durable: bool, finding: str | None
+) -> None:
+    for name, value in settings.items():
+        await own_store.call("CONFIG", "SET", name, value)
+    verdict = await durability(own_store)
+    assert verdict.durable is durable
+    assert [text for text in verdict.findings if finding is None or finding not in text] == []
+    assert bool(verdict.findings) is (finding is not None)
+
+
+@pytest.mark.parametrize("forbidden", ["-config", "-info"])
+async def test_what_may_not_be_asked_is_unknown(
+    server: Server, own_store: Store, forbidden: str
+) -> None:
+    await own_store.call("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all", forbidden)
+    store = await connect(f"unix://app:pw@{server.socket}")
+    verdict = await durability(store)
+    assert verdict.durable is None
+    assert all(text.startswith("unknown") for text in verdict.findings)
+    assert verdict.findings
+    await store.close()
