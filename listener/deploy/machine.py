@@ -71,8 +71,9 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     """What follows: the next act announced, or the deployment in its final state."""
     journal = _finish_step(journal, outcome, now)
     match outcome:
-        case Nothing(reason):
-            return _end(journal, State.SKIPPED, reason, now)
+        case Nothing(reason, digest):
+            facts = {"to_digest": digest or journal.deployment.to_digest}
+            return _end(_go(journal, journal.phase, deployment=facts), State.SKIPPED, reason, now)
         case Overtaken(by):
             return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
         case Replaced(reason):

@@ -21,9 +21,10 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """There is nothing to do, and why."""
+    """There is nothing to do, and why; the digest that was asked about, where it is known."""
 
     reason: str
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,18 +119,19 @@ def _checked(
     if deployment.force:
         return found
     if found.digest in target.digests and found.tag == target.tag:
-        return Nothing(f"already runs {found.digest}")
+        return Nothing(f"already runs {found.digest}", found.digest)
     if deployment.trigger in (Trigger.MANUAL, Trigger.ROLLBACK):
         return found
     for bad in memory.bad:
         if bad.digest == found.digest:
             return Nothing(
-                f"{bad.digest} is known to be bad, from deployment {bad.deployment}: {bad.reason}"
+                f"{bad.digest} is known to be bad, from deployment {bad.deployment}: {bad.reason}",
+                bad.digest,
             )
     if target.policy is not None and target.policy.semver is not None:
         new, running = version_of(found.tag or ""), version_of(target.tag or "")
         if new is not None and running is not None and new < running:
-            return Nothing(f"{found.tag} is older than {target.tag}, which runs")
+            return Nothing(f"{found.tag} is older than {target.tag}, which runs", found.digest)
     return found
 
 

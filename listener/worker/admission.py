@@ -65,6 +65,7 @@ class Admission:
             trigger=Trigger.PUSH,
             image=target.image,
             tag=push.tag,
+            hint=push.digest,
             pushes=(push.id,),
             received_at=push.received_at,
             queued_at=now,

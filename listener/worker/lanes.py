@@ -115,7 +115,8 @@ class Lanes:
         lanes = {ended.target: Lane(waiting=self.lane(ended.target).waiting)}
         await self._ledger.finish(ended, lanes=lanes, memory=memory, pause=pause)
         self._lanes.update(lanes)
-        self._busy_until[ended.target] = utc_now()
+        if ended.state is not State.SKIPPED:
+            self._busy_until[ended.target] = utc_now()
         self.cancelled.discard(ended.id)
 
     def lane(self, target: str) -> Lane:

@@ -43,15 +43,15 @@ class Overview:
         await self._ledger.remember(target, memory)
         self._memories[target] = memory
 
-    async def ended(self, deployment: Deployment, memory: Memory) -> None:
-        """Takes note of a deployment that ended, and of how long the target was in trouble."""
+    def ended(self, deployment: Deployment, memory: Memory) -> None:
+        """Takes note of a deployment that ended."""
         self._memories[deployment.target] = memory
-        if deployment.state is State.SUCCEEDED:
-            await self._count_recovery(deployment)
         self._last[deployment.target] = deployment
 
-    async def _count_recovery(self, good: Deployment) -> None:
-        """From the first of the failures that directly precede a success."""
+    async def count_recovery(self, good: Deployment) -> None:
+        """Times a success from the first of the failures that directly precede it."""
+        if good.state is not State.SUCCEEDED:
+            return
         first = None
         recent = await self._archive.deployments(target=good.target, host=self._host, limit=50)
         for earlier in recent:
@@ -72,11 +72,16 @@ class Overview:
             if host == self._host
         }
 
-    async def publish(self, engine: Engine, targets: Sequence[Target]) -> None:
-        """Writes the views of all targets, and that this host was seen."""
+    async def publish(
+        self, engine: Engine, targets: Sequence[Target], *, ended: str | None = None
+    ) -> None:
+        """Writes the views of all targets, and that this host was seen.
+
+        The target `ended` is shown as its deployment, about to be recorded, leaves it.
+        """
         await self.read_pauses()
-        views = [await self._view(target) for target in targets]
-        running = [self._lanes.running(target.name) for target in targets]
+        views = [await self._view(target, target.name == ended) for target in targets]
+        running = [self._lanes.running(target.name) for target in targets if target.name != ended]
         host = HostView(
             name=self._host,
             engine_version=engine.version or None,
@@ -86,7 +91,7 @@ class Overview:
         await self._ledger.publish(views, host)
         self._metrics.targets_seen(views)
 
-    async def _view(self, target: Target) -> TargetView:
+    async def _view(self, target: Target, ended: bool) -> TargetView:
         memory = await self.memory(target.name)
         last = await self._last_of(target.name)
         pause = self.pauses.get(target.name)
@@ -101,7 +106,7 @@ class Overview:
             digest=digest,
             last_good_digest=memory.good[0].digest if memory.good else None,
             health=target.health,
-            state=self._state(target, pause),
+            state=self._state(target, pause, ended),
             reason=target.problem or (pause.reason if pause else None),
             last_deployment=None
             if last is None
@@ -111,9 +116,9 @@ class Overview:
         )
 
     def _state(
-        self, target: Target, pause: Pause | None
+        self, target: Target, pause: Pause | None, ended: bool
     ) -> Literal["idle", "deploying", "waiting", "paused", "invalid"]:
-        if self._lanes.running(target.name):
+        if self._lanes.running(target.name) and not ended:
             return "deploying"
         if target.problem is not None:
             return "invalid"

@@ -12,6 +12,7 @@ from listener.deploy.runner import Runner, final_memory, rollback_reason
 from listener.deploy.salvage import Salvage, Scene, scenes
 from listener.discovery import Discovery
 from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineAway, EngineError
 from listener.drivers.holds import Holds
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
@@ -20,7 +21,7 @@ from listener.model.target import Memory, Pause, Target
 from listener.store import LeaseLost
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes, ended_early
-from listener.worker.overview import Overview
+from listener.worker.overview import Overview, running_digest
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +128,9 @@ class Slots:
         if pause > 0:
             return pause
         taken = await self._lanes.take(target.name)
-        cleared = taken.model_copy(update={"state": State.QUEUED, "reason": None})
+        running = running_digest(target, await self._overview.memory(target.name))
+        facts = {"state": State.QUEUED, "reason": None, "from_digest": running}
+        cleared = taken.model_copy(update=facts)
         self._begin(Journal(deployment=cleared, target=target, phase=Phase.RESOLVE))
         return _LONGEST_WAIT
 
@@ -163,9 +166,12 @@ class Slots:
         if ended.state is State.ROLLBACK_FAILED:
             pause = Pause(reason=f"rollback failed: {ended.reason}", at=utc_now())
             self._overview.pauses[ended.target] = pause
-        await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
         self._discovery.forget(done.target.container_id)
-        await self._runner.insist(lambda: self._overview.ended(ended, memory))
+        self._overview.ended(ended, memory)
+        # The views come first: whoever sees the end of a deployment finds its target up to date.
+        await self._runner.insist(lambda: self._publish(ended.target))
+        await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
+        await self._runner.insist(lambda: self._overview.count_recovery(ended))
         self._metrics.deployment_ended(ended)
         if ended.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
             self._metrics.rolled_back(ended.target, ended.host, rollback_reason(done))
@@ -181,6 +187,14 @@ class Slots:
             to_digest=ended.to_digest,
             gap_seconds=ended.gap_seconds,
         )
+
+    async def _publish(self, ended: str) -> None:
+        try:
+            targets = await self._discovery.targets()
+        except (EngineAway, EngineError) as problem:
+            log.warning("views not renewed", reason=str(problem))
+            return
+        await self._overview.publish(self._engine, targets, ended=ended)
 
     async def drain(self, grace: float) -> None:
         """Lets running deployments end within `grace` seconds, then parks them at their step."""

@@ -215,7 +215,9 @@ class Tenure:
 
     def _give_up(self, deployment: Deployment) -> Outcome | None:
         newer = self._lanes.waiting(deployment.target)
-        if newer is not None:
+        # The events of one push, or a push that reconcile saw first, bring the same digest.
+        same = newer is not None and newer.hint is not None and newer.hint == deployment.to_digest
+        if newer is not None and not same:
             return Overtaken(newer.id)
         if deployment.id in self._lanes.cancelled:
             return Nothing("cancelled by hand before anything was changed")
