@@ -29,7 +29,7 @@ def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> No
     assert world.listener.deployment_of(world.name("web"), first)["state"] == "succeeded"
     world.listener.deployment_of(world.name("web"), digests[-1])
     world.wait_answer(url, "12")
-    history = world.listener.quiet()
+    history = [one for one in world.listener.quiet() if one["state"] != "skipped"]
     done = [one["to_digest"] for one in history if one["state"] == "succeeded"]
     assert done == [digests[-1], first]
     others = {one["state"] for one in history if one["state"] != "succeeded"}
