@@ -16,7 +16,6 @@ from listener.deploy.outcomes import (
     Replaced,
     Sick,
     Started,
-    Tagged,
 )
 from listener.deploy.retention import good_new, good_old, with_good
 from listener.deploy.wanted import Wanted
@@ -95,7 +94,9 @@ class Acts:
     async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
         deployment = journal.deployment
         old = await self._driver.read(journal.target, memory)
-        new = self._driver.name_new(journal.target, deployment.tag, deployment.to_digest or "")
+        new = await self._driver.name_new(
+            journal.target, deployment.tag, deployment.to_digest or ""
+        )
         return Planned(old, new)
 
     async def _pull(self, journal: Journal, memory: Memory) -> Outcome:
@@ -136,7 +137,7 @@ class Acts:
         _, new = plan_of(journal)
         match journal.phase:
             case Phase.TAG:
-                return await self._tag(new)
+                await self._driver.move_tag(new.reference, new.image_id)
             case Phase.CREATE:
                 return Created(*await self._driver.create(journal))
             case Phase.CUTOVER:
@@ -150,11 +151,6 @@ class Acts:
             case _:
                 await self._driver.remove_bad(journal)
         return Done()
-
-    async def _tag(self, new: NewContainer) -> Outcome:
-        before = await self._driver.move_tag(new.reference, new.image_id)
-        # After a kill the tag may have moved already; what it meant before was saved then.
-        return Tagged(new.tag_before if before == new.image_id else before)
 
     async def _cut_over(self, journal: Journal) -> Outcome:
         try:

@@ -31,7 +31,6 @@ from listener.deploy.outcomes import (
     Resolved,
     Sick,
     Started,
-    Tagged,
 )
 from listener.model.deployment import Deployment, State, Step
 from listener.model.journal import Journal, NewContainer, Phase
@@ -95,8 +94,6 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
             return _go(journal, Phase.PULL, deployment=facts, old=old, new=new)
         case Pulled(image_id, _):
             return _go(journal, Phase.TAG, new=_new(journal, image_id=image_id))
-        case Tagged(before):
-            return _go(journal, Phase.CREATE, new=_new(journal, tag_before=before))
         case Created(container_id, _):
             return _go(journal, Phase.CUTOVER, new=_new(journal, id=container_id))
         case Started(baseline, gap_seconds):
@@ -110,6 +107,8 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
 
 def _done(journal: Journal, now: datetime) -> Journal:
     match journal.phase:
+        case Phase.TAG:
+            return _go(journal, Phase.CREATE)
         case Phase.CUTOVER:  # it did not run before and is left so
             return _go(journal, Phase.COMMIT)
         case Phase.DISARM:

@@ -51,13 +51,6 @@ class Overtaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
-    """The local tag means the new image; what it meant before."""
-
-    before: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Created:
     """The new container stands beside the old one; the engine's warnings."""
 
@@ -124,7 +117,6 @@ Outcome = (
     | Planned
     | Pulled
     | Overtaken
-    | Tagged
     | Created
     | Started
     | Done

@@ -8,6 +8,7 @@ removed when the new one has proven itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -88,28 +89,22 @@ class ContainerDriver:
             and (state.get("Health") or {}).get("Status") != "unhealthy",
         )
 
-    def name_new(self, target: Target, tag: str | None, digest: str) -> NewContainer:
-        """The new container's image in the user's own spelling."""
+    async def name_new(self, target: Target, tag: str | None, digest: str) -> NewContainer:
+        """The new container's image in the user's own spelling, and what that name means now."""
         try:
             reference = new_reference(target.spelling, tag or target.tag, digest)
         except CloneError as problem:
             raise CannotSwapError(str(problem)) from None
-        return NewContainer(digest=digest, reference=reference)
+        before = None
+        if "@" not in reference:
+            with suppress(NotFound):
+                before = str((await self._engine.inspect_image(reference))["Id"])
+        return NewContainer(digest=digest, reference=reference, tag_before=before)
 
-    async def move_tag(self, reference: str, image_id: str) -> str | None:
-        """Makes the local tag mean the new image; answers the image that it meant before.
-
-        A reference by digest has no tag to move.
-        """
-        if "@" in reference:
-            return None
-        try:
-            before = str((await self._engine.inspect_image(reference))["Id"])
-        except NotFound:
-            before = None
-        repository, tag = split_tag(reference)
-        await self._engine.tag_image(image_id, repository, tag)
-        return before
+    async def move_tag(self, reference: str, image_id: str) -> None:
+        """Makes the local tag mean the new image; a reference by digest has none to move."""
+        if "@" not in reference:
+            await self._engine.tag_image(image_id, *split_tag(reference))
 
     async def create(self, journal: Journal) -> tuple[str, tuple[str, ...]]:
         """Creates the new container beside the old one and compares it with the plan.
@@ -273,7 +268,7 @@ class ContainerDriver:
         return _seconds_between(inspect["State"].get("FinishedAt"), baseline.started_at)
 
     async def _put_back_tag(self, journal: Journal) -> None:
-        _, new = _parts(journal)
+        old, new = _parts(journal)
         if "@" in new.reference or not new.image_id:
             return
         try:
@@ -282,11 +277,14 @@ class ContainerDriver:
             now = new.image_id
         if now != new.image_id:
             return  # someone else moved it meanwhile: theirs stays
-        if new.tag_before is None:
+        before = new.tag_before
+        if before == new.image_id and new.reference == old.inspect["Config"]["Image"]:
+            before = old.image_id  # someone had pulled the new one already
+        if before is None:
             await self._engine.untag(new.reference)
             return
         try:
-            await self._engine.tag_image(new.tag_before, *split_tag(new.reference))
+            await self._engine.tag_image(before, *split_tag(new.reference))
         except NotFound:
             await self._engine.untag(new.reference)
 
