@@ -20,12 +20,8 @@ from listener.deploy.outcomes import (
 from listener.deploy.retention import good_new, good_old, with_good
 from listener.deploy.wanted import Wanted
 from listener.deploy.watch import watch
-from listener.drivers.container import (
-    CannotSwapError,
-    ContainerDriver,
-    ReplacedError,
-    StartError,
-)
+from listener.drivers.container import ContainerDriver, ReplacedError, StartError
+from listener.drivers.current import CannotSwapError, name_new, read_current
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound, PullFault
 from listener.drivers.holds import Holds
@@ -93,9 +89,9 @@ class Acts:
 
     async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
         deployment = journal.deployment
-        old = await self._driver.read(journal.target, memory)
-        new = await self._driver.name_new(
-            journal.target, deployment.tag, deployment.to_digest or ""
+        old = await read_current(self._engine, journal.target, memory)
+        new = await name_new(
+            self._engine, journal.target, deployment.tag, deployment.to_digest or ""
         )
         return Planned(old, new)
 

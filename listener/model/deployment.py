@@ -64,7 +64,8 @@ class Deployment(Noun):
     """One attempt to bring one target to one digest; ends in exactly one final state.
 
     `tag` is the tag asked for; `to_digest` is known once the registry was asked, or from the
-    start where a person named it; `hint` is the digest that the push named. `force` deploys a digest that would otherwise be skipped.
+    start where a person named it; `hint` is the digest that the push named. `force` deploys a
+    digest that would otherwise be skipped.
     `pushes` are the ids that led here, `received_at` the arrival of the first of them.
     `gap_seconds` is how long nobody answered for the target, as seen from the engine.
     `logs` are the last lines of a container that failed.

@@ -1,0 +1,84 @@
+"""Reads the container that runs now, before anything changes: what it is, what it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from listener.drivers.clone import CloneError, new_reference
+from listener.drivers.engine import Engine
+from listener.drivers.errors import NotFound
+from listener.drivers.images import digest_in
+from listener.model.journal import NewContainer, OldContainer
+from listener.model.reference import parse_reference
+from listener.model.target import Memory, Target
+
+
+class CannotSwapError(Exception):
+    """The swap cannot go on; the message says why in one sentence."""
+
+
+async def read_current(engine: Engine, target: Target, memory: Memory) -> OldContainer:
+    """The container that runs now, with the defaults of its image.
+
+    Raises CannotSwapError where it could not be re-created faithfully or taken back.
+    """
+    try:
+        inspect = await engine.inspect_container(target.container)
+    except NotFound:
+        raise CannotSwapError(f"there is no container {target.container}") from None
+    if inspect["HostConfig"].get("AutoRemove"):
+        raise CannotSwapError(
+            f"container {target.container} was started with --rm: stopping it would remove it "
+            "and nothing could be taken back; create it without --rm"
+        )
+    image_id = inspect["Image"]
+    image: dict[str, Any] = {}
+    try:
+        image = await engine.inspect_image(image_id)
+        defaults = image.get("Config") or {}
+    except NotFound:
+        known = next((good for good in memory.good if good.image_id == image_id), None)
+        if known is None:
+            raise CannotSwapError(
+                f"image {image_id} of container {target.container} is gone from the engine, so "
+                "its defaults cannot be told from your settings; pull it again by its digest"
+            ) from None
+        defaults = known.image_config
+    state = inspect["State"]
+    return OldContainer(
+        id=inspect["Id"],
+        name=target.container,
+        image_id=image_id,
+        digest=_known_digest(target, image, image_id, memory),
+        image_config=defaults,
+        inspect=inspect,
+        was_running=bool(state.get("Running") or state.get("Restarting")),
+        was_healthy=bool(state.get("Running"))
+        and not state.get("Restarting")
+        and (state.get("Health") or {}).get("Status") != "unhealthy",
+    )
+
+
+async def name_new(engine: Engine, target: Target, tag: str | None, digest: str) -> NewContainer:
+    """The new container's image in the user's own spelling, and what that name means now."""
+    try:
+        reference = new_reference(target.spelling, tag or target.tag, digest)
+    except CloneError as problem:
+        raise CannotSwapError(str(problem)) from None
+    before = None
+    if "@" not in reference:
+        with suppress(NotFound):
+            before = str((await engine.inspect_image(reference))["Id"])
+    return NewContainer(digest=digest, reference=reference, tag_before=before)
+
+
+def _known_digest(
+    target: Target, image: Mapping[str, Any], image_id: str, memory: Memory
+) -> str | None:
+    """What ran, by the digest it was deployed under; an image may have gained others since."""
+    for good in memory.good:
+        if good.image_id == image_id:
+            return good.digest
+    return digest_in(image, parse_reference(target.spelling).name)
