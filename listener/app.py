@@ -143,7 +143,9 @@ class _Process:
         working = None
         public = None
         if "work" in self._roles:
-            self._worker = Worker(settings, store, owner, self._metrics)
+            self._worker = Worker(
+                settings, store, owner, self._metrics, alone="serve" in self._roles
+            )
             working = group.create_task(self._worker.run())
         gate = Gate(settings.admin.listen.loopback, settings.admin.token)
         admin = admin_app(archive, pushes, MetricsPage(self._metrics.registry), gate, self._ready)

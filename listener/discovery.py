@@ -27,9 +27,11 @@ _OWN_MOUNTS = Path("/proc/self/mountinfo")
 class Discovery:
     """Looks at one engine; remembers what cannot change in a container's life."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, *, alone: bool = True) -> None:
+        """Unless `alone`, a target without `host:` that is absent here is another host's."""
         self._engine = engine
         self.settings = settings
+        self._alone = alone
         self._known: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self._self_id = _own_container()
 
@@ -44,7 +46,7 @@ class Discovery:
             name: await self._bind(name, settings, summaries.get(settings.container or ""))
             for name, settings in self.settings.targets.items()
             if settings.host in (None, self.settings.host)
-            and (settings.host is not None or settings.container in summaries)
+            and (self._alone or settings.host is not None or settings.container in summaries)
         }
         taken = {target.container for target in found.values()}
         for name, summary in summaries.items():

@@ -17,6 +17,7 @@ from listener.deploy.outcomes import (
     Sick,
     Started,
 )
+from listener.deploy.progress import PullProgress
 from listener.deploy.retention import good_new, good_old, with_good
 from listener.deploy.wanted import Wanted
 from listener.deploy.watch import watch
@@ -25,7 +26,6 @@ from listener.drivers.current import CannotSwapError, name_new, read_current
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound, PullFault
 from listener.drivers.holds import Holds
-from listener.drivers.image_calls import LayerProgress
 from listener.drivers.probes import Probes
 from listener.drivers.pull import pull_with_retries
 from listener.model.base import utc_now
@@ -37,8 +37,6 @@ from listener.registry import Credentials
 
 GiveUp = Callable[[Deployment], Outcome | None]
 """Asked before anything is changed: why a deployment shall end now, or None."""
-Report = Callable[[str, LayerProgress], None]
-"""Told the id of a deployment and how far one layer of its pull is."""
 
 
 class Acts:
@@ -50,18 +48,16 @@ class Acts:
         credentials: Credentials,
         wanted: Wanted,
         give_up: GiveUp,
-        report: Report,
     ) -> None:
         self._engine = engine
         self._credentials = credentials
         self._wanted = wanted
         self._give_up = give_up
-        self._report = report
         self._driver = ContainerDriver(engine)
         self._holds = Holds(engine)
 
-    async def perform(self, journal: Journal, memory: Memory) -> Outcome:
-        """Does what the journal announces and tells what came of it."""
+    async def perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+        """Does what the journal announces and tells what came of it, a pull while it goes on."""
         try:
             match journal.phase:
                 case Phase.RESOLVE:
@@ -69,7 +65,7 @@ class Acts:
                 case Phase.PLAN:
                     return await self._plan(journal, memory)
                 case Phase.PULL:
-                    return await self._pull(journal, memory)
+                    return await self._pull(journal, memory, pulling)
                 case Phase.COMMIT:
                     return await self._commit(journal, memory)
                 case Phase.WATCH | Phase.REVERT_WATCH:
@@ -95,7 +91,7 @@ class Acts:
         )
         return Planned(old, new)
 
-    async def _pull(self, journal: Journal, memory: Memory) -> Outcome:
+    async def _pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
         old, new = plan_of(journal)
         target, deployment = journal.target, journal.deployment
         image = await self._held_image(new, memory)
@@ -108,7 +104,7 @@ class Acts:
                     self._credentials,
                     pull_timeout=target.settings.pull_timeout,
                     pushed_at=deployment.received_at,
-                    on_progress=lambda layer: self._report(deployment.id, layer),
+                    on_progress=pulling.layer,
                 )
             except PullFault as fault:
                 return Faulted(fault.message)
@@ -181,9 +177,9 @@ class Acts:
         return await self._driver.logs(new.id) if new.id else ()
 
     async def _commit(self, journal: Journal, memory: Memory) -> Outcome:
-        _, new = plan_of(journal)
+        old, new = plan_of(journal)
         target = journal.target
-        if journal.verdict is not None:
+        if journal.verdict is not None or not old.was_running:
             await self._driver.remove_old(journal)
             return Committed(None)
         try:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
 from listener.deploy.acts import Acts
 from listener.deploy.machine import advance, begin
 from listener.deploy.outcomes import Committed, Faulted, Outcome, Pulled
+from listener.deploy.progress import PullProgress
 from listener.deploy.retention import good_old, with_bad, with_good
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway
 from listener.faults import fault_point
 from listener.model.base import utc_now
-from listener.model.deployment import State
+from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
 from listener.model.target import Memory
 from listener.store import LeaseLost, Ledger, Unavailable
@@ -24,6 +26,7 @@ from listener.telemetry import Metrics, RollbackReason
 log = structlog.get_logger(__name__)
 
 _RETRY_EVERY = 0.5
+_REPORT_EVERY = 1.0
 
 
 class Runner:
@@ -44,7 +47,7 @@ class Runner:
             journal = begin(journal, utc_now())
             await self.insist(lambda journal=journal: self._ledger.save(journal))  # type: ignore[misc] # bound now, not at the call
             fault_point(f"before-{journal.phase}")
-            outcome = await self._perform(journal, memory)
+            outcome = await self._perform_and_report(journal, memory)
             fault_point(journal.phase)
             memory = self._remember(journal, outcome, memory)
             done, journal = journal, advance(journal, outcome, utc_now())
@@ -67,11 +70,34 @@ class Runner:
                 told = True
                 await asyncio.sleep(_RETRY_EVERY)
 
-    async def _perform(self, journal: Journal, memory: Memory) -> Outcome:
+    async def _perform_and_report(self, journal: Journal, memory: Memory) -> Outcome:
+        pulling = PullProgress()
+        reporter = asyncio.create_task(self._report(journal.deployment, pulling))
+        try:
+            return await self._perform(journal, memory, pulling)
+        finally:
+            # Ended before the next save, which a late report must not overwrite.
+            reporter.cancel()
+            await asyncio.gather(reporter, return_exceptions=True)
+
+    async def _report(self, deployment: Deployment, pulling: PullProgress) -> None:
+        """Shows how far a pull is, once a second."""
+        shown = None
+        while True:
+            await asyncio.sleep(_REPORT_EVERY)
+            sentence = pulling.sentence()
+            if sentence is not None and sentence != shown:
+                shown = sentence
+                step = deployment.steps[-1].model_copy(update={"detail": sentence})
+                steps = (*deployment.steps[:-1], step)
+                with suppress(Unavailable):
+                    await self._ledger.record(deployment.model_copy(update={"steps": steps}))
+
+    async def _perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
         told = False
         while True:
             try:
-                return await self._acts.perform(journal, memory)
+                return await self._acts.perform(journal, memory, pulling)
             except EngineAway as fault:
                 if not told:
                     log.warning(

@@ -16,7 +16,6 @@ from listener.deploy.wanted import Wanted
 from listener.discovery import Discovery
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
-from listener.drivers.image_calls import LayerProgress
 from listener.model.deployment import Deployment
 from listener.registry import Credentials, Resolver
 from listener.store import Archive, Lease, Ledger, PushLog, Store, Unavailable
@@ -41,7 +40,10 @@ _CHANGES = {
 
 
 class Tenure:
-    """The tasks of a lease holder. `run` ends after `stop`; raises LeaseLost (in a group)."""
+    """The tasks of a lease holder. `run` ends after `stop`; raises LeaseLost (in a group).
+
+    `engine_problem` says why the engine gives no answer, while it gives none.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that a worker is made of
         self,
@@ -53,6 +55,8 @@ class Tenure:
         resolver: Resolver,
         credentials: Credentials,
         metrics: Metrics,
+        *,
+        alone: bool,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -67,11 +71,11 @@ class Tenure:
         )
         self._ledger = ledger
         self._pushes = PushLog(store, max_age=settings.history.pushes)
-        self._discovery = Discovery(engine, settings)
+        self._discovery = Discovery(engine, settings, alone=alone)
         self._lanes = Lanes(ledger, archive)
         self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
         self._admission = Admission(settings.host, self._lanes, metrics)
-        acts = Acts(engine, credentials, self._wanted, self._give_up, self._progress)
+        acts = Acts(engine, credentials, self._wanted, self._give_up)
         self._slots = Slots(
             settings,
             engine,
@@ -84,6 +88,7 @@ class Tenure:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._reconciled: dict[str, float] = {}
+        self.engine_problem: str | None = None
 
     def stop(self) -> None:
         """Takes no more work."""
@@ -106,24 +111,25 @@ class Tenure:
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep_lease())
-            await self._insist(self._slots.recover)
-            await self._insist(self._recall)
-            tasks = [
-                group.create_task(self._persist(act))
-                for act in (
-                    self._read_pushes,
-                    self._read_commands,
-                    self._publish,
-                    self._hear_events,
-                    self._reconcile,
-                    self._slots.fill,
-                )
-            ]
+            routine = group.create_task(self._routine())
             await self._stopping.wait()
-            for task in tasks:
-                task.cancel()
+            routine.cancel()
             await self._slots.drain(self._settings.shutdown_grace)
             keeper.cancel()
+
+    async def _routine(self) -> None:
+        await self._insist(self._slots.recover)
+        await self._insist(self._recall)
+        async with asyncio.TaskGroup() as group:
+            for act in (
+                self._read_pushes,
+                self._read_commands,
+                self._publish,
+                self._hear_events,
+                self._reconcile,
+                self._slots.fill,
+            ):
+                group.create_task(self._persist(act))
 
     async def _keep_lease(self) -> None:
         await self._lease.keep()
@@ -135,6 +141,7 @@ class Tenure:
             try:
                 return await act()
             except (EngineAway, EngineError, Unavailable) as problem:
+                self._note(problem)
                 log.warning("recovery waits", reason=str(problem))
                 await asyncio.sleep(_RETRY_EVERY)
 
@@ -146,10 +153,16 @@ class Tenure:
                 await act()
                 told = False
             except (EngineAway, EngineError, Unavailable) as problem:
+                self._note(problem)
                 if not told:
                     log.warning("waiting", reason=str(problem))
                 told = True
                 await asyncio.sleep(_RETRY_EVERY)
+
+    def _note(self, problem: Exception) -> None:
+        if isinstance(problem, EngineAway):
+            self.engine_problem = str(problem)
+            self._changed.set()
 
     async def _recall(self) -> None:
         """Where Redis knows nothing of a target, the held images on the engine do."""
@@ -179,7 +192,9 @@ class Tenure:
         self._changed.set()
 
     async def _publish(self) -> None:
-        await self._overview.publish(self._engine, await self._discovery.targets())
+        targets = await self._discovery.targets()
+        self.engine_problem = None
+        await self._overview.publish(self._engine, targets)
         self._slots.wake()
         self._changed.clear()
         with suppress(TimeoutError):
@@ -222,6 +237,3 @@ class Tenure:
         if deployment.id in self._lanes.cancelled:
             return Nothing("cancelled by hand before anything was changed")
         return None
-
-    def _progress(self, deployment_id: str, layer: LayerProgress) -> None:
-        log.debug("pull", deployment=deployment_id, layer=layer.id, status=layer.status)

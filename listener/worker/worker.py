@@ -21,16 +21,28 @@ _RETRY_EVERY = 1.0
 
 
 class Worker:
-    """One host's worker. `run` returns after `stop`, when what ran is finished or parked."""
+    """One host's worker. `run` returns after `stop`, when what ran is finished or parked.
 
-    def __init__(self, settings: Settings, store: Store, owner: str, metrics: Metrics) -> None:
+    `owner` is the owner of its leases; `alone` says that there is no other host, so that a
+    configured container that is absent here is absent.
+    """
+
+    def __init__(
+        self, settings: Settings, store: Store, owner: str, metrics: Metrics, *, alone: bool
+    ) -> None:
         self.settings = settings
-        self.problem: str | None = "the worker has not begun"
+        self._alone = alone
+        self._problem: str | None = "the worker has not begun"
         self._store = store
         self._owner = owner
         self._metrics = metrics
         self._stopping = asyncio.Event()
         self._tenure: Tenure | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it does not act now, as a sentence; None while it does."""
+        return self._problem or (self._tenure.engine_problem if self._tenure else None)
 
     def stop(self) -> None:
         """Takes no more work; running steps may go on for `shutdown_grace`."""
@@ -92,6 +104,7 @@ class Worker:
             resolver,
             credentials,
             self._metrics,
+            alone=self._alone,
         )
         if self._stopping.is_set():
             tenure.stop()
@@ -101,7 +114,12 @@ class Worker:
             await tenure.run()
         except* LeaseLost as lost:
             self._metrics.lease_lost(settings.host)
-            log.warning("lease lost, all work stopped", host=settings.host, reason=str(lost))
+            reason = str(_innermost(lost))
+            log.warning("lease lost, all work stopped", host=settings.host, reason=reason)
+        except* Exception:
+            # A fault of ours: what ran is in the journals, and a new tenure goes on with it.
+            log.exception("the worker stopped by a fault of this program, and begins again")
+            await asyncio.sleep(_RETRY_EVERY)
         finally:
             self._tenure = None
             engine.guard = None
@@ -112,12 +130,18 @@ class Worker:
 
     async def _wait_for(self, what: str, reason: str) -> None:
         sentence = f"waiting for {what}: {reason}"
-        if self.problem != sentence:
+        if self._problem != sentence:
             log.warning(f"waiting for {what}", host=self.settings.host, reason=reason)
         self._told(sentence)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), _RETRY_EVERY)
 
     def _told(self, problem: str | None) -> None:
-        self.problem = problem
+        self._problem = problem
         self._metrics.worker_up(self.settings.host, problem is None)
+
+
+def _innermost(problem: BaseException) -> BaseException:
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
