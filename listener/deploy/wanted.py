@@ -44,18 +44,21 @@ class Wanted:
         if deployment.to_digest is not None:
             tag = deployment.tag or _tag_of(deployment.to_digest, memory) or target.tag
             return _checked(Resolved(deployment.to_digest, tag), deployment, target, memory)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda fault: _worth_another(fault, deployment)),
-            wait=_pause,
-            reraise=True,
-        )
+        faults: list[BaseException] = []
+
+        def worth_another(fault: BaseException) -> bool:
+            faults.append(fault)
+            return _worth_another(fault, deployment)
+
+        retrying = AsyncRetrying(retry=retry_if_exception(worth_another), wait=_pause, reraise=True)
         try:
             async with asyncio.timeout(target.settings.pull_timeout):
                 found: Resolved = await retrying(self._ask, deployment, target)
         except TimeoutError:
+            last = f": {faults[-1]}" if faults else ""
             return Faulted(
                 f"registry {target.image.partition('/')[0]} gave no answer within "
-                f"{target.settings.pull_timeout:g} s"
+                f"{target.settings.pull_timeout:g} s{last}"
             )
         except (RegistryFault, CredentialsFault) as fault:
             return Faulted(str(fault))

@@ -1,0 +1,181 @@
+"""Which digest a deployment brings: what the registry says, what is skipped and why."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from listener.deploy.outcomes import Faulted, Nothing, Resolved
+from listener.deploy.wanted import Wanted
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineError
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, Trigger
+from listener.model.reference import Reference
+from listener.model.target import Bad, Good, Memory, TagPolicy, Target, TargetSettings
+from listener.registry import Credentials, Denied, NotFound, RegistryAway, Resolver
+
+
+def digest(letter: str) -> str:
+    return "sha256:" + letter * 64
+
+
+class Registry:
+    """A registry as a table of tags, or one that always fails."""
+
+    def __init__(self, tags: dict[str, str], fault: Exception | None = None) -> None:
+        self._tags = tags
+        self._fault = fault
+        self.asked: list[Reference] = []
+
+    async def digest(self, image: Reference, tag: str) -> str:
+        self.asked.append(image)
+        if self._fault is not None:
+            raise self._fault
+        if tag not in self._tags:
+            raise NotFound(f"no tag {tag}")
+        return self._tags[tag]
+
+    async def tags(self, image: Reference) -> list[str]:
+        return list(self._tags)
+
+
+class Away:
+    """An engine that cannot ask the registry either, and nobody to log in as."""
+
+    async def distribution(self, *_: Any) -> dict[str, Any]:
+        raise EngineError(500, "connection refused")
+
+    async def for_host(self, _: str) -> None:
+        return None
+
+
+def wanted(registry: Registry) -> Wanted:
+    away = Away()
+    return Wanted(cast("Engine", away), cast("Resolver", registry), cast("Credentials", away))
+
+
+def target(policy: str | dict[str, str] = "latest", tag: str = "latest", **more: Any) -> Target:
+    return Target(
+        name="web",
+        host="h",
+        settings=TargetSettings(container="web", pull_timeout="2s"),
+        image="registry.example.com/web",
+        spelling=f"localhost:5000/web:{tag}",
+        tag=tag,
+        policy=TagPolicy.model_validate(policy),
+        image_id="running",
+        digests=(digest("1"), "sha256:id"),
+        **more,
+    )
+
+
+def deployment(trigger: Trigger = Trigger.PUSH, **more: Any) -> Deployment:
+    return Deployment(
+        id="20260301-100000-000-0badcafe",
+        target="web",
+        host="h",
+        trigger=trigger,
+        image="registry.example.com/web",
+        queued_at=utc_now(),
+        **more,
+    )
+
+
+BAD = Memory(bad=(Bad(digest=digest("2"), deployment="d", reason="unhealthy", at=utc_now()),))
+
+
+async def test_the_registry_is_asked_under_the_containers_own_spelling() -> None:
+    registry = Registry({"latest": digest("2")})
+    found = await wanted(registry).find(deployment(tag="latest"), target(), Memory())
+    assert found == Resolved(digest("2"), "latest")
+    assert {image.registry for image in registry.asked} == {"localhost:5000"}
+
+
+async def test_what_runs_already_is_skipped() -> None:
+    found = await wanted(Registry({"latest": digest("1")})).find(deployment(), target(), Memory())
+    assert found == Nothing(f"already runs {digest('1')}", digest("1"))
+
+
+async def test_force_deploys_what_runs_already() -> None:
+    found = await wanted(Registry({"latest": digest("1")})).find(
+        deployment(Trigger.MANUAL, force=True), target(), Memory()
+    )
+    assert found == Resolved(digest("1"), "latest")
+
+
+async def test_a_known_bad_digest_is_skipped_until_someone_deploys_it_by_hand() -> None:
+    registry = wanted(Registry({"latest": digest("2")}))
+    skipped = await registry.find(deployment(), target(), BAD)
+    assert isinstance(skipped, Nothing)
+    assert "known to be bad" in skipped.reason
+    assert "unhealthy" in skipped.reason
+    by_hand = await registry.find(deployment(Trigger.MANUAL), target(), BAD)
+    assert by_hand == Resolved(digest("2"), "latest")
+
+
+@pytest.mark.parametrize(
+    ("tags", "pushed", "found"),
+    [
+        (["1.4.0", "1.5.0", "2.0.0"], "1.5.0", "1.5.0"),
+        # A backport pushed last does not hide the newest version.
+        (["1.4.0", "1.4.1", "1.5.0"], "1.4.1", "1.5.0"),
+    ],
+)
+async def test_a_version_range_takes_the_highest_that_fits(
+    tags: list[str], pushed: str, found: str
+) -> None:
+    registry = Registry({tag: digest(str(number + 2)) for number, tag in enumerate(tags)})
+    answer = await wanted(registry).find(
+        deployment(tag=pushed), target({"semver": "^1.4"}, tag="1.4.0"), Memory()
+    )
+    assert isinstance(answer, Resolved)
+    assert answer.tag == found
+
+
+async def test_an_older_version_than_the_running_one_is_skipped() -> None:
+    answer = await wanted(Registry({"1.4.1": digest("2")})).find(
+        deployment(tag="1.4.1"), target({"semver": "^1.4"}, tag="1.5.0"), Memory()
+    )
+    assert answer == Nothing("1.4.1 is older than 1.5.0, which runs", digest("2"))
+
+
+async def test_rollback_goes_to_the_last_good_one_that_does_not_run_and_is_not_bad() -> None:
+    def good(letter: str, image_id: str) -> Good:
+        return Good(digest=digest(letter), tag="latest", image_id=image_id, at=utc_now())
+
+    memory = Memory(good=(good("1", "running"), good("2", "two"), good("3", "three")), bad=BAD.bad)
+    answer = await wanted(Registry({})).find(deployment(Trigger.ROLLBACK), target(), memory)
+    assert answer == Resolved(digest("3"), "latest")
+
+
+async def test_rollback_without_anything_to_go_back_to_says_so() -> None:
+    answer = await wanted(Registry({})).find(deployment(Trigger.ROLLBACK), target(), Memory())
+    assert answer == Nothing("no earlier good digest is known for this target")
+
+
+async def test_not_found_is_final_where_no_push_was_just_received() -> None:
+    answer = await wanted(Registry({})).find(deployment(Trigger.MANUAL), target(), Memory())
+    assert answer == Faulted("no tag latest")
+
+
+async def test_denied_is_final_at_once() -> None:
+    registry = Registry({}, Denied("the registry wants other credentials"))
+    answer = await wanted(registry).find(deployment(), target(), Memory())
+    assert answer == Faulted("the registry wants other credentials")
+    assert len(registry.asked) == 1
+
+
+async def test_a_registry_that_is_away_is_asked_again_until_patience_ends() -> None:
+    registry = Registry({}, RegistryAway("connection refused"))
+    answer = await wanted(registry).find(deployment(), target(), Memory())
+    assert isinstance(answer, Faulted)
+    assert "2 s: connection refused" in answer.reason
+    assert len(registry.asked) > 1
+
+
+async def test_reconcile_takes_a_silent_registry_for_nothing_to_do() -> None:
+    registry = Registry({}, RegistryAway("connection refused"))
+    answer = await wanted(registry).glance(deployment(Trigger.RECONCILE), target(), Memory())
+    assert answer == Nothing("connection refused")
