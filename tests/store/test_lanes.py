@@ -1,0 +1,142 @@
+"""Lanes over a real Redis: the newest wins, and what a kill left behind is taken up again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
+from listener.model.journal import Journal, Phase
+from listener.model.target import Memory, Target, TargetSettings
+from listener.store import Archive, Lane, Ledger, Store
+from listener.worker.lanes import Lanes
+
+
+def deployment(target: str = "web") -> Deployment:
+    now = utc_now()
+    return Deployment(
+        id=new_deployment_id(now),
+        target=target,
+        host="h1",
+        trigger=Trigger.PUSH,
+        image="docker.io/team/web",
+        queued_at=now,
+    )
+
+
+async def fresh(ledger: Ledger, store: Store) -> Lanes:
+    """The lanes as a process that just started sees them."""
+    lanes = Lanes(ledger, Archive(store))
+    await lanes.load()
+    return lanes
+
+
+async def test_the_newest_waits_and_the_others_are_superseded_by_name(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    running = deployment()
+    await lanes.place([running])
+    await lanes.take("web")
+    waiting = [deployment() for _ in range(4)]
+    for one in waiting:
+        await lanes.place([one])
+    assert lanes.lane("web") == Lane(running=running.id, waiting=waiting[-1].id)
+    archive = Archive(store)
+    for one, newer in pairwise(waiting):
+        ended = await archive.deployment(one.id)
+        assert ended is not None
+        assert ended.state is State.SUPERSEDED
+        assert newer.id in (ended.reason or "")
+        assert ended.finished_at is not None
+
+
+async def test_targets_do_not_wait_for_each_other(ledger: Ledger, store: Store) -> None:
+    lanes = await fresh(ledger, store)
+    await lanes.place([deployment("web"), deployment("db")])
+    assert {one.target for one in lanes.all_waiting()} == {"web", "db"}
+
+
+async def test_what_waited_waits_again_after_a_restart(ledger: Ledger, store: Store) -> None:
+    first = deployment()
+    await (await fresh(ledger, store)).place([first])
+    again = await fresh(ledger, store)
+    assert again.waiting("web") == first
+
+
+async def test_a_deployment_that_was_taken_and_never_begun_waits_again(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    taken = deployment()
+    await lanes.place([taken])
+    await lanes.take("web")
+    again = await fresh(ledger, store)
+    assert again.waiting("web") == taken
+    assert again.running("web") is None
+
+
+async def test_one_that_was_never_begun_gives_way_to_the_newer_one(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    taken, newer = deployment(), deployment()
+    await lanes.place([taken])
+    await lanes.take("web")
+    await lanes.place([newer])
+    again = await fresh(ledger, store)
+    assert again.waiting("web") == newer
+    lost = await Archive(store).deployment(taken.id)
+    assert lost is not None
+    assert lost.state is State.SUPERSEDED
+
+
+async def test_one_with_a_journal_still_runs_after_a_restart(ledger: Ledger, store: Store) -> None:
+    lanes = await fresh(ledger, store)
+    begun = deployment()
+    await lanes.place([begun])
+    await lanes.take("web")
+    target = Target(name="web", host="h1", settings=TargetSettings(container="web"))
+    await ledger.save(Journal(deployment=begun, target=target, phase=Phase.CUTOVER))
+    again = await fresh(ledger, store)
+    assert again.running("web") == begun.id
+    assert again.waiting("web") is None
+
+
+async def test_the_end_of_one_frees_the_lane_and_leaves_the_waiting_one(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    running, waiting = deployment(), deployment()
+    await lanes.place([running])
+    await lanes.take("web")
+    await lanes.place([waiting])
+    ended = running.model_copy(update={"state": State.SUCCEEDED, "finished_at": utc_now()})
+    await lanes.finish(ended, Memory(), None)
+    assert lanes.lane("web") == Lane(waiting=waiting.id)
+    assert (await fresh(ledger, store)).lane("web") == Lane(waiting=waiting.id)
+
+
+async def test_a_lone_push_starts_at_once_and_siblings_of_the_last_are_gathered(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    lone = deployment()
+    assert lanes.ready_in(lone, debounce=2.0) <= 0
+    await lanes.place([lone])
+    await lanes.take("web")
+    await lanes.finish(lone.model_copy(update={"state": State.SUCCEEDED}), Memory(), None)
+    sibling = deployment()
+    assert 1.5 < lanes.ready_in(sibling, debounce=2.0) <= 2.0
+    later = sibling.model_copy(update={"queued_at": utc_now() + timedelta(seconds=3)})
+    assert lanes.ready_in(later, debounce=2.0) <= 0
+
+
+async def test_what_was_skipped_gathers_nobody(ledger: Ledger, store: Store) -> None:
+    lanes = await fresh(ledger, store)
+    skipped = deployment()
+    await lanes.place([skipped])
+    await lanes.take("web")
+    await lanes.finish(skipped.model_copy(update={"state": State.SKIPPED}), Memory(), None)
+    assert lanes.ready_in(deployment(), debounce=2.0) <= 0
