@@ -95,8 +95,10 @@ def shared_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture
 async def store(shared_server: Server) -> AsyncIterator[Store]:
     """An empty store, on each kind of server."""
+    previous = await connect(shared_server.url)
+    await previous.call("FLUSHALL")
+    await previous.close()
     store = await connect(shared_server.url)
-    await store.call("FLUSHALL")
     yield store
     await store.close()
 

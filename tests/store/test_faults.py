@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import signal
 
 import pytest
 from redis.exceptions import ResponseError
@@ -21,7 +21,7 @@ async def append(store: Store) -> None:
 async def test_out_of_memory(server: Server, own_store: Store) -> None:
     await append(own_store)
     await own_store.call("CONFIG", "SET", "maxmemory", "1")
-    with pytest.raises(Unavailable, match="OOM"):
+    with pytest.raises(Unavailable, match=r"refuses: .*memory"):
         await append(own_store)
     await own_store.call("CONFIG", "SET", "maxmemory", "0")
     await append(own_store)
@@ -31,14 +31,14 @@ async def test_out_of_memory(server: Server, own_store: Store) -> None:
 async def test_a_replica(server: Server, own_store: Store) -> None:
     await append(own_store)
     await own_store.call("REPLICAOF", "127.0.0.1", "1")
-    with pytest.raises(Unavailable, match="READONLY"):
+    with pytest.raises(Unavailable, match=r"refuses: .*read only"):
         await append(own_store)
     assert (await durability(own_store)).durable is False
 
 
 async def test_too_few_replicas(server: Server, own_store: Store) -> None:
     await own_store.call("CONFIG", "SET", "min-replicas-to-write", "1")
-    with pytest.raises(Unavailable, match="NOREPLICAS"):
+    with pytest.raises(Unavailable, match="refuses: NOREPLICAS"):
         await append(own_store)
 
 
@@ -63,15 +63,15 @@ async def test_a_wrong_password_is_not_shown(server: Server, own_store: Store) -
 async def test_a_hanging_server(server: Server, own_store: Store) -> None:
     await own_store.ping()
     assert server.process is not None
-    server.process.send_signal(19)
+    server.process.send_signal(signal.SIGSTOP)
     async with asyncio.timeout(6):
         with pytest.raises(Unavailable, match="does not answer"):
             await append(own_store)
-    server.process.send_signal(18)
+    server.process.send_signal(signal.SIGCONT)
     await append(own_store)
 
 
-async def test_a_server_that_is_not_there_yet(directory: Path, server: Server) -> None:
+async def test_a_server_that_is_not_there_yet(server: Server) -> None:
     server.kill()
     store = await connect(server.url)
     with pytest.raises(Unavailable):
@@ -81,27 +81,21 @@ async def test_a_server_that_is_not_there_yet(directory: Path, server: Server) -
     await store.close()
 
 
-async def test_a_server_that_still_loads(directory: Path, server: Server) -> None:
-    store = await connect(server.url)
-    for _ in range(3):
-        await append(store)
-    for number in range(200):
-        await store.pipe([("SET", f"k{number}-{i}", "x") for i in range(100)])
+async def test_a_server_that_still_loads(server: Server, own_store: Store) -> None:
+    await append(own_store)
+    await own_store.pipe([("SET", f"filler-{number}", "x") for number in range(20_000)])
     server.kill()
-    assert server.process is None
-    starting = asyncio.to_thread(server.start, "--key-load-delay", "100")
-    waiting = asyncio.create_task(starting)
-    seen = set()
-    while not waiting.done():
+    starting = asyncio.create_task(asyncio.to_thread(server.start, "--key-load-delay", "50"))
+    said: set[str] = set()
+    while not starting.done():
         try:
-            await store.ping()
+            await own_store.ping()
         except Unavailable as fault:
-            seen.add("LOADING" in str(fault) or "loading" in str(fault))
-        await asyncio.sleep(0.01)
-    await waiting
-    assert True in seen
-    await append(store)
-    await store.close()
+            said.add(str(fault))
+    await starting
+    assert [text for text in said if "loading" in text]
+    await append(own_store)
+    assert await own_store.call("XLEN", keys.PUSHES) == 2
 
 
 async def test_a_mistake_of_ours_is_not_hidden(store: Store) -> None:
