@@ -18,7 +18,7 @@ from types import FrameType
 from demo import kept
 from demo.screen import Screen
 from demo.story import introduce, tell
-from lab.engine import Engine, EngineTrouble, find_engine
+from lab.engine import EngineTrouble, find_engine
 from lab.process import MissingPart
 from lab.world import World
 
@@ -54,7 +54,6 @@ def _scene(screen: Screen, undo: ExitStack) -> int:
     undo.callback(shutil.rmtree, directory, ignore_errors=True)
     engine = find_engine()
     undo.callback(engine.stop)
-    _refuse_company(engine)
     world = undo.enter_context(World(engine, directory))
     screen.title("A push to a running container, and back again when it is sick")
     introduce(world, screen)
@@ -64,18 +63,6 @@ def _scene(screen: Screen, undo: ExitStack) -> int:
         kept.explain(world, directory, screen)
         undo.pop_all()
     return 0 if good else 1
-
-
-def _refuse_company(engine: Engine) -> None:
-    """The listener would also look after other containers that ask for it: not in a demo."""
-    others = engine.docker(
-        *("ps", "--filter", "label=listener.enable=true", "--format", "{{.Names}}")
-    ).split()
-    if others:
-        raise EngineTrouble(
-            f"on this engine {', '.join(others)} already asks for a listener by its label, and "
-            "the demo touches nothing that it did not make: run it on another machine"
-        )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

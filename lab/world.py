@@ -53,6 +53,8 @@ class World:
         filled: dict[str, Any] = {
             "engine": self.gate.url if self.gate else engine.url,
             "host": self.session,
+            # Other listeners on this engine, and their containers, are none of ours.
+            "scope": self.session,
             "hooks": {HOOK: {"provider": "distribution", "token": self.token}},
             "registries": {self.registry.host: account},
             "defaults": {"health": {"settle": "1s"}},
@@ -121,7 +123,7 @@ class World:
     ) -> str:
         """`docker run -d` of an app that is a target by its label; returns the URL of its users."""
         port = free_port()
-        marked = {"listener.enable": "true", **(labels or {})}
+        marked = {"listener.enable": "true", "listener.scope": self.session, **(labels or {})}
         self.engine.docker(
             *("run", "-d", "--name", self.name(app), "--restart", restart),
             *("-p", f"127.0.0.1:{port}:{PORT}"),

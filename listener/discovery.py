@@ -68,7 +68,7 @@ class Discovery:
     async def _labelled(self, name: str, summary: Mapping[str, Any]) -> Target | None:
         labels = summary.get("Labels") or {}
         try:
-            if not is_enabled(labels):
+            if not is_enabled(labels, self.settings.scope):
                 return None
             settings = settings_from_labels(name, labels, self.settings.defaults)
         except LabelError as problem:

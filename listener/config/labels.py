@@ -17,6 +17,7 @@ from listener.model.target import TargetSettings
 
 PREFIX = "listener."
 ENABLE = "listener.enable"
+SCOPE = "listener.scope"
 _OURS = "listener.pin"
 """Labels that the program itself gives to what it makes."""
 _LISTS: frozenset[KeyPath] = frozenset({("health", "exec")})
@@ -26,8 +27,14 @@ class LabelError(ValueError):
     """What is wrong with a container's labels: every problem, joined to one text."""
 
 
-def is_enabled(labels: Mapping[str, str]) -> bool:
-    """Whether the labels make a target of their container; raises LabelError if unclear."""
+def is_enabled(labels: Mapping[str, str], scope: str | None = None) -> bool:
+    """Whether the labels make a target of their container; raises LabelError if unclear.
+
+    A listener with a scope takes only the containers that name it, one without only those that
+    name none: so two of them can share an engine.
+    """
+    if labels.get(SCOPE) != scope:
+        return False
     value = labels.get(ENABLE, "false")
     if value not in ("true", "false"):
         raise LabelError(f"{ENABLE}: must be true or false, not {value!r}")
@@ -44,7 +51,7 @@ def settings_from_labels(
     """
     problems: list[str] = []
     try:
-        is_enabled(labels)
+        is_enabled(labels, labels.get(SCOPE))
     except LabelError as problem:
         problems.append(str(problem))
     said = _nested(labels, problems)
@@ -69,7 +76,7 @@ def _nested(labels: Mapping[str, str], problems: list[str]) -> dict[str, object]
     """Dotted labels as nested keys; two labels that contradict each other are a problem."""
     said: dict[str, object] = {}
     for label in sorted(labels):
-        if not label.startswith(PREFIX) or label == ENABLE or label.startswith(_OURS):
+        if not label.startswith(PREFIX) or label in (ENABLE, SCOPE) or label.startswith(_OURS):
             continue
         path = tuple(label.removeprefix(PREFIX).split("."))
         section = said

@@ -96,7 +96,11 @@ class Registry(Noun):
 
 
 class Contents(Noun):
-    """Everything that the file may say. `redis` may hold a password and stays out of the repr."""
+    """Everything that the file may say.
+
+    `redis` may hold a password and stays out of the repr. `scope` is whose labels count: those of
+    containers with the same ``listener.scope``.
+    """
 
     listen: Address = Address(host="0.0.0.0", port=8080)
     admin: Admin = Admin()
@@ -104,6 +108,7 @@ class Contents(Noun):
     state_dir: Path = Path("/var/lib/listener")
     engine: EngineUrl = LOCAL_ENGINE
     host: Name = Field(default_factory=socket.gethostname)
+    scope: Name | None = None
     concurrency: Count = 4
     max_body: Size = 2**20
     shutdown_grace: Seconds = 30.0

@@ -84,3 +84,15 @@ def test_every_wrong_label_is_named() -> None:
 )
 def test_enabled(labels: dict[str, str], enabled: bool) -> None:
     assert is_enabled(labels) is enabled
+
+
+@pytest.mark.parametrize(
+    ("labelled", "scope", "taken"),
+    [(None, None, True), ("blue", "blue", True), ("blue", None, False), (None, "blue", False)],
+)
+def test_two_listeners_share_an_engine_by_their_scopes(
+    labelled: str | None, scope: str | None, taken: bool
+) -> None:
+    labels = {"listener.enable": "true"} | ({"listener.scope": labelled} if labelled else {})
+    assert is_enabled(labels, scope) is taken
+    assert settings_from_labels("web", labels, TargetSettings()).container == "web"
