@@ -90,14 +90,23 @@ class Salvage:
             if own is not None and own["State"] != "created":
                 log.error("both containers run: stop one of them", container=scene.name)
                 return None
-            if own is not None:
-                await self._remove_new(scene, own)
-            await self._engine.rename(old["Id"], scene.name)
+            await self._take_place(scene, old)
+            return None
+        never_started = own is None or own["State"] == "created"
+        if never_started and scene.one("bad") is None:
+            # Nothing is known against the new image: reconcile may bring it again.
+            await self._take_place(scene, old)
+            await self._engine.start(old["Id"])
             return None
         if own is not None and own["State"] == "running":
             sick = "(unhealthy)" in str(own.get("Status", ""))
             return Phase.REVERT if sick else Phase.WATCH
         return Phase.REVERT
+
+    async def _take_place(self, scene: Scene, old: dict[str, Any]) -> None:
+        if scene.own is not None:
+            await self._remove_new(scene, scene.own)
+        await self._engine.rename(old["Id"], scene.name)
 
     async def _mend_bad(self, scene: Scene, bad: dict[str, Any]) -> None:
         own = scene.own
