@@ -96,7 +96,7 @@ class ContainerDriver:
         if fresh is None:
             raise CannotSwapError("the new container was removed by someone else before it started")
         if current is not None and _name(current) == old.name:
-            await self._engine.rename(old.id, parked_name(old.name, "old", journal.deployment.id))
+            await self._move_away(current, parked_name(old.name, "old", journal.deployment.id))
         fault_point("freed")
         if _name(fresh) != old.name:
             await self._take_name(fresh["Id"], old.name)
@@ -111,7 +111,9 @@ class ContainerDriver:
         except EngineError as problem:
             raise StartError(await self._start_error(fresh["Id"], problem)) from None
         fault_point("started")
-        baseline = await baseline_of(self._engine, fresh["Id"])
+        # It was created for this: a restart that is counted already is one of a loop.
+        now = await baseline_of(self._engine, fresh["Id"])
+        baseline = now.model_copy(update={"restart_count": 0})
         return baseline, await self._gap(old.id, baseline)
 
     async def disarm(self, journal: Journal) -> None:
@@ -168,9 +170,7 @@ class ContainerDriver:
             raise CannotSwapError(f"container {old.id[:12]} that ran before was removed by someone")
         fresh = await self._find(new.id or "")
         if fresh is not None and _name(fresh) == old.name:
-            await self._engine.rename(
-                fresh["Id"], parked_name(old.name, "bad", journal.deployment.id)
-            )
+            await self._move_away(fresh, parked_name(old.name, "bad", journal.deployment.id))
         fault_point("unnamed")
         if _name(current) != old.name:
             await self._take_name(old.id, old.name)
@@ -227,6 +227,17 @@ class ContainerDriver:
             await self._engine.tag_image(before, *split_tag(new.reference))
         except NotFound:
             await self._engine.untag(new.reference)
+
+    async def _move_away(self, inspect: Mapping[str, Any], name: str) -> None:
+        try:
+            await self._engine.rename(inspect["Id"], name)
+        except Conflict:
+            raise
+        except EngineError:
+            # Between two tries of a restart loop the engine takes a container for running and
+            # misses its network ("sandbox not found"). It serves nobody: stop it first.
+            await self._engine.stop(inspect["Id"], _patience(inspect))
+            await self._engine.rename(inspect["Id"], name)
 
     async def _take_name(self, container: str, name: str) -> None:
         try:
