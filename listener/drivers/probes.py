@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -72,7 +73,9 @@ class Probes:
         except TimeoutError:
             return False, f"no connection to {host}:{port} within {_PATIENCE:g} s"
         except OSError as problem:
-            return False, f"{host}:{port}: {problem.strerror or problem}"
+            # asyncio writes its own words where the system's say more: "Connection refused".
+            said = os.strerror(problem.errno) if problem.errno else str(problem)
+            return False, f"{host}:{port}: {said}"
         writer.close()
         return True, f"{host}:{port} accepts connections"
 
