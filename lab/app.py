@@ -30,6 +30,7 @@ behaviour=$(cat /app/behaviour) seconds=$(cat /app/seconds)
 echo "version $(cat /app/version) begins, behaviour $behaviour"
 date +%s > /tmp/began
 [ "$behaviour" = exits ] && { echo "no such table: users" >&2; exit 3; }
+[ "$behaviour" = greedy ] && exec tail /dev/zero
 [ "$behaviour" = slow ] && sleep "$seconds"
 [ "$behaviour" = stubborn ] || trap 'kill $server; exit 0' TERM INT
 busybox httpd -f -p 8000 -h /www & server=$!
@@ -51,7 +52,7 @@ _READY = """#!/bin/sh
 word=$(/app/check 2>&1) && status="200 OK" || status="500 Internal Server Error"
 printf 'HTTP/1.0 %s\\r\\nContent-Type: text/plain\\r\\n\\r\\n%s\\n' "$status" "$word"
 """
-_APPLETS = ("sh", "cat", "date", "sleep", "wget", "httpd", "kill", "echo", "true", "false", "env")
+_APPLETS = ("sh", "cat", "date", "sleep", "tail", "wget", "httpd", "kill", "echo", "true", "false")
 
 
 class Behaviour(StrEnum):
@@ -72,6 +73,8 @@ class Behaviour(StrEnum):
     """Begins to serve only after `seconds`."""
     STUBBORN = "stubborn"
     """Serves well and ignores SIGTERM."""
+    GREEDY = "greedy"
+    """Takes all the memory that it gets, and more."""
     MISSING = "missing"
     """Its command does not exist: it cannot be started."""
 

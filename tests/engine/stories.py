@@ -1,0 +1,27 @@
+"""What the stories share: a start with several apps, and the words of a command line."""
+
+from __future__ import annotations
+
+from lab.waiting import wait_for
+from lab.world import World
+
+
+def listen(world: World, *apps: str) -> None:
+    """Starts the listener and returns once it is at rest: it has seen the apps, which run, and
+    has found of each that the late push of its first version is nothing to do."""
+    world.listener.start()
+    for app in apps:
+        world.wait_target(app)
+
+    def rests() -> bool:
+        ended = {one["target"] for one in world.listener.deployments() if one["state"] == "skipped"}
+        return ended >= {world.name(app) for app in apps}
+
+    wait_for(rests, "the late pushes of the first versions are skipped")
+    world.listener.quiet()
+
+
+def history(world: World, app: str) -> list[str]:
+    """The states of an app's deployments, oldest first, without what was nothing to do."""
+    found = world.listener.deployments(world.name(app))
+    return [one["state"] for one in reversed(found) if one["state"] != "skipped"]
