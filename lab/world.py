@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -133,7 +133,14 @@ class World:
         )
         return f"http://127.0.0.1:{port}/"
 
-    def begin(self, app: str = "web", release: Release | None = None, **run: Any) -> str:
+    def begin(
+        self,
+        app: str = "web",
+        release: Release | None = None,
+        *,
+        options: Sequence[str] = (),
+        **run: Any,
+    ) -> str:
         """The usual start: version 1 pushed, run and answering, the listener ready and at rest.
 
         The registry delivers the push of version 1 late, once there is a listener: the target
@@ -141,7 +148,7 @@ class World:
         """
         first = release or Release("1")
         self.push(app, first)
-        url = self.run(app, **run)
+        url = self.run(app, *options, **run)
         self.wait_answer(url, first.version)
         self.listener.start()
         self.wait_target(app)

@@ -1,0 +1,75 @@
+"""The scene of every kill: an app with a volume and a network of its own, and what must hold."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from lab.app import Behaviour, Release
+from lab.engine import LABEL
+from lab.waiting import wait_for
+from lab.world import World
+
+APP = "web"
+
+
+class Scene:
+    """Version 1 runs, users ask it, the listener is at rest."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.network = f"{world.session}-net"
+        self.volume = f"{world.session}-data"
+        for kind, name in (("network", self.network), ("volume", self.volume)):
+            world.engine.docker(kind, "create", "--label", f"{LABEL}={world.session}", name)
+        self.url = world.begin(
+            APP, options=("--network", self.network, "-v", f"{self.volume}:/data")
+        )
+        self.first = world.container(APP)
+
+    def push(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> str:
+        """Pushes a version and returns its digest."""
+        return self.world.push(APP, Release(version, behaviour))
+
+    def die_at(self, fault: str, version: str, behaviour: Behaviour = Behaviour.GOOD) -> None:
+        """Pushes a version to a listener that kills itself at this point, and waits for that."""
+        self.world.listener.stop()
+        self.world.listener.start(fault=fault)
+        self.world.wait_target(APP)
+        self.push(version, behaviour)
+        wait_for(lambda: not self.world.listener.alive, f"the listener dies at {fault}", timeout=60)
+
+    def lose_redis(self) -> None:
+        """Deletes all that the embedded Redis wrote."""
+        self.world.listener.kill(redis=True)
+        shutil.rmtree(self.world.directory / "state")
+
+    def comes_to_rest(self, version: str) -> list[dict[str, Any]]:
+        """Waits until nothing is under way, and asserts that all is as it must be.
+
+        Exactly one container under the target's own name answers this version, with its own
+        restart policy, network and volume; nothing is left over; the local tag means what runs;
+        every deployment has ended. Returns the deployments.
+        """
+        world = self.world
+        world.wait_target(APP)
+        world.wait_answer(self.url, version, timeout=90)
+        wait_for(lambda: not world.leftovers(APP), "nothing is left over", timeout=60)
+        wait_for(
+            lambda: world.listener.target(world.name(APP))["state"] == "idle", "the target is idle"
+        )
+        history = world.listener.quiet()
+        world.wait_answer(self.url, version)
+        after = world.container(APP)
+        assert after["State"]["Running"]
+        assert after["HostConfig"]["RestartPolicy"] == self.first["HostConfig"]["RestartPolicy"]
+        assert list(after["NetworkSettings"]["Networks"]) == [self.network]
+        assert [mount["Name"] for mount in after["Mounts"]] == [self.volume]
+        tagged = world.engine.docker("image", "inspect", "--format", "{{.Id}}", world.image(APP))
+        assert tagged.strip() == after["Image"]
+        assert all(one["reason"] for one in history)
+        return history
+
+    def same_container(self) -> bool:
+        """Whether the container that ran at first runs now: it, not a copy."""
+        return bool(self.world.container(APP)["Id"] == self.first["Id"])

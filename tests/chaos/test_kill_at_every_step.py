@@ -1,0 +1,82 @@
+"""SIGKILL between any two things that a deployment does; then it is started again."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.app import Behaviour
+from lab.waiting import wait_for
+from lab.world import World
+from tests.chaos.scene import Scene
+
+FORWARD = [
+    *("before-resolve", "resolve", "plan", "pull", "tag", "create"),
+    *("freed", "named", "stopping", "started", "cutover", "disarm", "watch", "commit"),
+]
+BACK = [
+    "watch",
+    "before-revert",
+    "unnamed",
+    "restored",
+    "unstarted",
+    "revert",
+    "revert_watch",
+    "clean",
+]
+
+
+@pytest.mark.parametrize("fault", FORWARD)
+def test_a_good_release_gets_through(world: World, fault: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2")
+    world.listener.kill(redis=True)
+    world.listener.start()
+    history = scene.comes_to_rest("2")
+    assert [one["state"] for one in history].count("succeeded") == 1
+
+
+@pytest.mark.parametrize("fault", BACK)
+def test_a_sick_release_is_still_taken_back(world: World, fault: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2", Behaviour.SICK)
+    world.listener.kill(redis=True)
+    world.listener.start()
+    history = scene.comes_to_rest("1")
+    assert scene.same_container()
+    assert history[0]["state"] == "rolled_back"
+    assert "unhealthy" in history[0]["reason"]
+
+
+@pytest.mark.parametrize("fault", ["create", "stopping", "watch"])
+def test_the_embedded_redis_lives_on_and_is_adopted(world: World, fault: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2")
+    world.listener.start()
+    scene.comes_to_rest("2")
+
+
+@pytest.mark.parametrize(
+    "fault", ["tag", "create", "freed", "named", "stopping", "started", "watch", "commit"]
+)
+def test_a_good_release_gets_through_without_the_journal(world: World, fault: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2")
+    scene.lose_redis()
+    world.listener.start()
+    scene.comes_to_rest("2")
+
+
+@pytest.mark.parametrize("fault", ["watch", "unnamed", "restored", "unstarted", "revert", "clean"])
+def test_a_sick_release_is_taken_back_without_the_journal(world: World, fault: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2", Behaviour.SICK)
+    scene.lose_redis()
+    world.listener.start()
+    # Where nothing is known of the digest any more, it is tried and taken back once more.
+    wait_for(
+        lambda: any(one["state"] == "rolled_back" for one in world.listener.deployments()),
+        "the sick version is taken back",
+        timeout=90,
+    )
+    scene.comes_to_rest("1")
+    assert scene.same_container()

@@ -1,0 +1,58 @@
+"""Two workers for one engine: one acts. A stopped one that wakes up late does nothing."""
+
+from __future__ import annotations
+
+import signal
+
+from lab.app import Behaviour, Check, Release
+from lab.listener import Listener
+from lab.redis_server import RedisServer
+from lab.waiting import wait_for
+from tests.conftest import MakeWorld
+
+
+def test_a_zombie_does_nothing(make_world: MakeWorld, redis_server: RedisServer) -> None:
+    world = make_world(settings={"redis": redis_server.url})
+    url = world.begin("web")
+
+    # A second worker for the same engine stands by.
+    settings = {
+        name: value
+        for name, value in world.listener.settings.items()
+        if name not in ("listen", "admin", "state_dir", "hooks")
+    }
+    standby = Listener(world.directory / "standby", settings, verb="work")
+    standby.start(ready=False)
+    try:
+        wait_for(lambda: "works for engine" in standby.logs(), "the second one stands by")
+
+        # The first one is stopped in the middle of a deployment, longer than its lease lasts.
+        slow = Release("2", Behaviour.SLOW, seconds=6, check=Check(start_period=30))
+        digest = world.push("web", slow)
+        wait_for(
+            lambda: any(one["state"] == "watching" for one in world.listener.deployments()),
+            "version 2 is being watched",
+        )
+        world.listener.signal(signal.SIGSTOP)
+        try:
+            wait_for(
+                lambda: "going on with an interrupted deployment" in standby.logs(),
+                "the second one goes on",
+                timeout=40,
+            )
+            world.wait_answer(url, "2")
+            wait_for(lambda: '"succeeded"' in standby.logs(), "the second one ends it", timeout=40)
+            after = world.container("web")
+        finally:
+            world.listener.signal(signal.SIGCONT)
+
+        # It wakes up, sees that it lost the engine, and touches nothing.
+        wait_for(lambda: "lease lost" in world.listener.logs(), "the first one gives up")
+        host = world.session
+        assert world.listener.metric("listener_lease_lost_total", host=host) == 1
+        assert world.listener.deployment_of(world.name("web"), digest)["state"] == "succeeded"
+        assert world.container("web")["Id"] == after["Id"]
+        assert world.container("web")["State"]["StartedAt"] == after["State"]["StartedAt"]
+        assert world.leftovers("web") == []
+    finally:
+        standby.stop()
