@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _RETRY_EVERY = 0.5
 _REPORT_EVERY = 1.0
+_UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 
 
 class Runner:
@@ -43,6 +44,9 @@ class Runner:
 
         Raises LeaseLost where another worker took over; then nothing more may be done.
         """
+        if journal.phase not in _UNPULLED:
+            # What the pull remembered was not saved when a kill came in between.
+            memory = _with_old(journal, memory)
         while not journal.deployment.state.final:
             journal = begin(journal, utc_now())
             await self.insist(lambda journal=journal: self._ledger.save(journal))  # type: ignore[misc] # bound now, not at the call
@@ -119,10 +123,8 @@ class Runner:
         match outcome:
             case Committed(good, _) if good is not None:
                 return with_good(memory, good, keep)
-            case Pulled() if journal.old is not None and journal.old.was_healthy:
-                return with_good(
-                    memory, good_old(journal.old, journal.target.tag, utc_now()), keep + 1
-                )
+            case Pulled():
+                return _with_old(journal, memory)
         return memory
 
     def _tell(self, before: Journal, after: Journal) -> None:
@@ -140,6 +142,14 @@ class Runner:
             next=None if deployment.state.final else str(after.phase),
             state=str(deployment.state),
         )
+
+
+def _with_old(journal: Journal, memory: Memory) -> Memory:
+    """The memory with what ran before as something to go back to, if it was well."""
+    old, keep = journal.old, journal.target.settings.keep
+    if old is None or not old.was_healthy:
+        return memory
+    return with_good(memory, good_old(old, journal.target.tag, utc_now()), keep + 1)
 
 
 def final_memory(journal: Journal, memory: Memory) -> Memory:

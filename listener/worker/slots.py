@@ -88,6 +88,9 @@ class Slots:
         salvage = Salvage(self._engine)
         phase = await salvage.mend(scene)
         if phase is not None:
+            if not (await self._overview.memory(target.name)).good:
+                # Else this deployment's end would let go of all that is held to go back to.
+                await self.recall(target.name)
             journal = await salvage.journal(scene, target, phase)
             await self._lanes.adopt(journal.deployment)
             self._begin(journal)
