@@ -39,7 +39,8 @@ test-fundamentals test-unit test-store test-engine test-chaos: test-%:
 chaos: test-chaos ## The same as test-chaos
 
 bench: setup ## Measure, each figure as a ratio within one run
-	$(BIN)/python bench/run.py
+	@tools/install-parts bench
+	$(BIN)/python -m bench.run
 
 clean: ## Remove the Python environment and caches
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

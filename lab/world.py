@@ -118,10 +118,14 @@ class World:
         app: str,
         *options: str,
         tag: str = "latest",
+        image: str | None = None,
         labels: Mapping[str, str] | None = None,
         restart: str = "unless-stopped",
     ) -> str:
-        """`docker run -d` of an app that is a target by its label; returns the URL of its users."""
+        """`docker run -d` of an app that is a target by its label; returns the URL of its users.
+
+        `image` is another full name than that of the app's own image.
+        """
         port = free_port()
         marked = {"listener.enable": "true", "listener.scope": self.session, **(labels or {})}
         self.engine.docker(
@@ -129,9 +133,15 @@ class World:
             *("-p", f"127.0.0.1:{port}:{PORT}"),
             *(part for key, value in marked.items() for part in ("--label", f"{key}={value}")),
             *options,
-            self.image(app, tag),
+            image or self.image(app, tag),
         )
         return f"http://127.0.0.1:{port}/"
+
+    def run_more(self, app: str, number: int, *, start: bool = True) -> None:
+        """One more container of an app that is a target too; it publishes no port."""
+        labels = ("--label", "listener.enable=true", "--label", f"listener.scope={self.session}")
+        verb = ("run", "-d") if start else ("create",)
+        self.engine.docker(*verb, "--name", self.name(f"{app}-{number}"), *labels, self.image(app))
 
     def begin(
         self,

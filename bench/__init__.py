@@ -1,0 +1,1 @@
+"""Performance claims, each a ratio within one run: `make bench`."""

@@ -1,0 +1,126 @@
+"""What the listener adds to a swap: to its start, and to its gap.
+
+By hand, the same calls are made one after the other through the same client; the gap is that of
+two prepared containers, stopped and started back to back. Both are read from the engine's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from pathlib import Path
+
+from bench.figure import Figure, median
+from lab.app import PORT, Release
+from lab.engine import find_engine
+from lab.ports import free_port
+from lab.world import World
+from listener.drivers.engine import Engine
+
+_ROUNDS = 9
+
+
+def measure(directory: Path) -> list[Figure]:
+    """Rounds by the listener and by hand, in turn."""
+    engine = find_engine()
+    settings = {"defaults": {"health": {"settle": "0s"}, "debounce": "0s"}}
+    ours: list[float] = []
+    gaps: list[float] = []
+    by_hand: list[float] = []
+    hand_gaps: list[float] = []
+    try:
+        with World(engine, directory, settings=settings) as world:
+            world.begin("web")
+            hand = _Hand(world)
+            for number in range(_ROUNDS):
+                seconds, gap = _deploy(world, f"{number}-ours")
+                ours.append(seconds)
+                gaps.append(gap)
+                seconds, gap = asyncio.run(hand.swap(f"{number}-hand"))
+                by_hand.append(seconds)
+                hand_gaps.append(gap)
+    finally:
+        engine.stop()
+    added = median(ours) - median(by_hand)
+    return [
+        Figure(
+            "push received → new container started, beyond the same calls",
+            added * 1000,
+            "ms",
+            f"{median(ours) * 1000:.0f} ms, by hand {median(by_hand) * 1000:.0f} ms",
+            most=150,
+        ),
+        Figure(
+            "gap of recreate against stop + start by hand",
+            median(gaps) / median(hand_gaps),
+            "×",
+            f"{median(gaps) * 1000:.0f} ms against {median(hand_gaps) * 1000:.0f} ms",
+            most=1.15,
+        ),
+    ]
+
+
+def _deploy(world: World, version: str) -> tuple[float, float]:
+    digest = world.push("web", Release(version))
+    done = world.listener.deployment_of(world.name("web"), digest)
+    assert done["state"] == "succeeded", done
+    push = next(one for one in world.listener.pushes() if one["digest"] == digest)
+    started = _moment(world.container("web")["State"]["StartedAt"])
+    return started - _moment(push["received_at"]), float(done["gap_seconds"])
+
+
+class _Hand:
+    """The calls of a swap, made by hand on a container of the same kind."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._port = free_port()
+        self._old = ""
+
+    async def swap(self, version: str) -> tuple[float, float]:
+        """Seconds from the push to the start, and of the gap."""
+        engine = Engine(self._world.engine.url)
+        await engine.connect()
+        try:
+            if not self._old:
+                await self._swap(engine, f"{version}-first")
+            return await self._swap(engine, version)
+        finally:
+            await engine.close()
+
+    async def _swap(self, engine: Engine, version: str) -> tuple[float, float]:
+        world = self._world
+        repository = f"{world.registry.host}/{world.repository('hand')}"
+        digest = world.push("hand", Release(version))
+        began = time.time()
+        image = await engine.pull(repository, digest, None)
+        await engine.tag_image(str(image["Id"]), repository, "latest")
+        name = world.name(f"hand-{version}")
+        body = {
+            "Image": f"{repository}:latest",
+            "HostConfig": {
+                "PortBindings": {
+                    f"{PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self._port)}]
+                }
+            },
+        }
+        new, _ = await engine.create_container(name, body)
+        await engine.inspect_container(new)
+        await engine.rename(new, f"{name}-renamed")
+        await engine.rename(new, name)
+        if self._old:
+            await engine.stop(self._old, 10)
+        await engine.start(new)
+        started = _moment((await engine.inspect_container(new))["State"]["StartedAt"])
+        gap = 0.0
+        if self._old:
+            ended = (await engine.inspect_container(self._old))["State"]["FinishedAt"]
+            gap = started - _moment(ended)
+            await engine.remove(self._old, volumes=True, force=True)
+        self._old = new
+        return started - began, gap
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
