@@ -6,6 +6,8 @@ the machine goes on with it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in
 from listener.drivers.names import Role, parse_parked
+from listener.faults import fault_point
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Journal, NewContainer, OldContainer, Phase
@@ -94,9 +97,10 @@ class Salvage:
             return None
         never_started = own is None or own["State"] == "created"
         if never_started and scene.one("bad") is None:
-            # Nothing is known against the new image: reconcile may bring it again.
+            # Nothing is known against the new image: reconcile may bring it again. Started before
+            # it is renamed, for after another kill only the names tell that it has to be.
+            await self._start(old)
             await self._take_place(scene, old)
-            await self._engine.start(old["Id"])
             return None
         if own is not None and own["State"] == "running":
             sick = "(unhealthy)" in str(own.get("Status", ""))
@@ -106,30 +110,40 @@ class Salvage:
     async def _take_place(self, scene: Scene, old: dict[str, Any]) -> None:
         if scene.own is not None:
             await self._remove_new(scene, scene.own)
+        fault_point("vacated")
         await self._engine.rename(old["Id"], scene.name)
 
     async def _mend_bad(self, scene: Scene, bad: dict[str, Any]) -> None:
         own = scene.own
         if own is None:
             return
-        await self._engine.remove(bad["Id"], volumes=True, force=True)
+        before = (await self._engine.inspect_container(own["Id"]))["HostConfig"]
+        failed = (await self._engine.inspect_container(bad["Id"]))["HostConfig"]
+        if _disarmed(before) and not _disarmed(failed):
+            await self._engine.update_restart_policy(own["Id"], failed["RestartPolicy"])
         if own["State"] != "running":
-            await self._engine.start(own["Id"])
+            await self._engine.stop(bad["Id"])
+            fault_point("ended")
+            await self._start(own)
+        await self._remove_new(scene, bad)
+
+    async def _start(self, before: dict[str, Any]) -> None:
+        await self._engine.start(before["Id"])
+        fault_point("revived")
 
     async def _remove_new(self, scene: Scene, new: dict[str, Any]) -> None:
-        """Removes a container that never served; the tag it moved means the old image again."""
+        """Removes a container that shall not serve; the tag it moved means the old image again."""
         before = scene.own if scene.own is not None and scene.own is not new else scene.one("old")
         inspect = await self._engine.inspect_container(new["Id"])
-        await self._engine.remove(new["Id"], volumes=True, force=True)
         reference = inspect["Config"]["Image"]
-        if before is None or "@" in reference or before["ImageID"] == new["ImageID"]:
-            return
-        try:
-            means = (await self._engine.inspect_image(reference))["Id"]
-        except NotFound:
-            return
-        if means == new["ImageID"]:
-            await self._engine.tag_image(before["ImageID"], *split_tag(reference))
+        if before is not None and "@" not in reference and before["ImageID"] != new["ImageID"]:
+            await self._put_back_tag(reference, new["ImageID"], before["ImageID"])
+        await self._engine.remove(new["Id"], volumes=True, force=True)
+
+    async def _put_back_tag(self, reference: str, wrong: str, right: str) -> None:
+        with suppress(NotFound):
+            if (await self._engine.inspect_image(reference))["Id"] == wrong:
+                await self._engine.tag_image(right, *split_tag(reference))
 
     async def journal(self, scene: Scene, target: Target, phase: Phase) -> Journal:
         """A journal from what the engine shows, to go on at `phase`."""
@@ -165,8 +179,7 @@ class Salvage:
         self, name: str, old: dict[str, Any], new: dict[str, Any] | None, target: Target
     ) -> OldContainer:
         host = dict(old["HostConfig"])
-        disarmed = (host.get("RestartPolicy") or {}).get("Name") in (None, "", "no")
-        if disarmed and new is not None:
+        if _disarmed(host) and new is not None:
             host["RestartPolicy"] = new["HostConfig"].get("RestartPolicy")
         try:
             config = (await self._engine.inspect_image(old["Image"])).get("Config") or {}
@@ -189,6 +202,10 @@ class Salvage:
         except NotFound:
             return None
         return digest_in(image, parse_reference(target.spelling).name)
+
+
+def _disarmed(host_config: Mapping[str, Any]) -> bool:
+    return (host_config.get("RestartPolicy") or {}).get("Name") in (None, "", "no")
 
 
 def _new(old: dict[str, Any], new: dict[str, Any] | None, digest: str | None) -> NewContainer:

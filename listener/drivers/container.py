@@ -174,6 +174,7 @@ class ContainerDriver:
         fault_point("unnamed")
         if _name(current) != old.name:
             await self._take_name(old.id, old.name)
+        fault_point("renamed")
         await self._put_back_tag(journal)
         policy = old.inspect["HostConfig"].get("RestartPolicy") or {}
         await self._engine.update_restart_policy(

@@ -66,6 +66,8 @@ class Slots:
         await self._overview.read_pauses()
         journals = await self._runner.journals()
         for journal in journals:
+            if journal.target.name in self._tasks:
+                continue  # begun before the engine went away and this had to be repeated
             log.warning(
                 "going on with an interrupted deployment",
                 deployment=journal.deployment.id,
@@ -86,7 +88,16 @@ class Slots:
         if target is None or self._lanes.running(target.name):
             return
         salvage = Salvage(self._engine)
-        phase = await salvage.mend(scene)
+        try:
+            phase = await salvage.mend(scene)
+        except EngineError as problem:
+            # One container must not hold up all the others; the next start tries it again.
+            log.error(  # noqa: TRY400 - the engine's sentence says it, a traceback would not
+                "an interrupted swap could not be mended: look at it and restart this program",
+                container=scene.name,
+                reason=str(problem),
+            )
+            return
         if phase is not None:
             if not (await self._overview.memory(target.name)).good:
                 # Else this deployment's end would let go of all that is held to go back to.

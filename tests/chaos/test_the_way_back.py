@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from lab.app import Behaviour
 from lab.world import World
 from tests.chaos.scene import APP, Scene
 

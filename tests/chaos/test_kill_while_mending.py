@@ -1,0 +1,79 @@
+"""Mending a swap whose journal was lost: killed itself, or kept from it by a stranger."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import http
+from lab.app import Behaviour, Release
+from lab.engine import LABEL
+from lab.waiting import wait_for
+from lab.world import World
+from tests.chaos.scene import Scene
+
+
+def test_the_restart_policy_comes_back_without_the_journal(world: World) -> None:
+    # The container that ran before has its name again, but not yet its policy and its tag.
+    scene = Scene(world)
+    scene.die_at("renamed", "2", Behaviour.SICK)
+    scene.lose_redis()
+    world.listener.start()
+    wait_for(
+        lambda: any(one["state"] == "rolled_back" for one in world.listener.deployments()),
+        "the sick version is taken back",
+        timeout=90,
+    )
+    scene.comes_to_rest("1")
+    assert scene.same_container()
+
+
+@pytest.mark.parametrize(
+    ("fault", "behaviour", "again"),
+    [
+        ("stopping", Behaviour.GOOD, "revived"),
+        ("stopping", Behaviour.GOOD, "vacated"),
+        ("restored", Behaviour.SICK, "ended"),
+        ("restored", Behaviour.SICK, "revived"),
+    ],
+)
+def test_a_kill_while_mending(world: World, fault: str, behaviour: Behaviour, again: str) -> None:
+    scene = Scene(world)
+    scene.die_at(fault, "2", behaviour)
+    scene.lose_redis()
+    world.registry.stop()
+    world.listener.start(fault=again, ready=False)
+    wait_for(lambda: not world.listener.alive, f"the listener dies at {again}")
+    world.listener.kill(redis=True)
+    # The registry stays away: what answers is what mending brought back, not a new deployment.
+    world.listener.start()
+    scene.comes_to_rest("1")
+    assert scene.same_container()
+
+
+def test_one_container_that_cannot_be_mended_does_not_hold_up_the_others(world: World) -> None:
+    scene = Scene(world)
+    world.push("other", Release("1"))
+    other = world.run("other")
+    world.wait_answer(other, "1")
+    scene.die_at("stopping", "2")
+    scene.lose_redis()
+    # Nobody serves; now a stranger takes the port, so that neither container can be started.
+    port = scene.url.rstrip("/").rpartition(":")[2]
+    stranger = f"{world.session}-stranger"
+    world.engine.docker(
+        *("run", "-d", "--name", stranger, "--label", f"{LABEL}={world.session}"),
+        *("-p", f"127.0.0.1:{port}:9", world.image("other")),
+    )
+    world.listener.start()
+    wait_for(
+        lambda: "could not be mended" in world.listener.logs(), "the log says that it is not mended"
+    )
+    world.push("other", Release("2"))
+    world.wait_answer(other, "2")
+
+    # The stranger goes; the next start mends what is left.
+    world.engine.docker("rm", "-f", stranger)
+    assert http.what_answers(scene.url) is None
+    world.listener.stop()
+    world.listener.start()
+    scene.comes_to_rest("2")
