@@ -55,6 +55,8 @@ _FAILED, _WRONG = 1, 2
 def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
     """Runs until SIGTERM or SIGINT; answers the exit code. Sentences go to standard error."""
     set_up_logs()
+    # Metrics are rendered in a thread: hooks must not wait 5 ms for their turn, the default.
+    sys.setswitchinterval(0.0005)
     # Broken HTTP from strangers is answered by aiohttp and is no event of ours.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     if settings.redis is None and len(roles) == 1:

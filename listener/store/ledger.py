@@ -107,15 +107,15 @@ class Ledger:
         deployments: Sequence[Deployment],
         lanes: Mapping[str, Lane],
         *,
-        push: PushAck | None = None,
+        pushes: Sequence[PushAck] = (),
         command: str | None = None,
     ) -> None:
-        """Writes records and lanes, and acknowledges the push or command that led to them."""
+        """Writes records and lanes, and acknowledges the pushes or command that led to them."""
         step = Transaction()
         self._lanes(step, lanes)
         for deployment in deployments:
             self._record(step, deployment)
-        if push is not None:
+        for push in pushes:
             if push.matches:
                 matches = keys.matches(push.push_id)
                 step.add("HSET", matches, self.host, dump_matches(push.matches))

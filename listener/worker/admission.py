@@ -26,8 +26,36 @@ class Admission:
         self._lanes = lanes
         self._metrics = metrics
 
-    async def push(self, entry_id: str, push: Push, targets: Sequence[Target]) -> None:
-        """Queues one deployment for each target that follows the pushed tag."""
+    async def pushes(self, entries: Sequence[tuple[str, Push]], targets: Sequence[Target]) -> bool:
+        """Queues one deployment for each target that follows a pushed tag.
+
+        Pushes that are for no target are acknowledged together. Answers whether any was queued.
+        """
+        for_nobody: list[PushAck] = []
+        any_queued = False
+        for entry_id, push in entries:
+            queued, matches = self._match(push, targets)
+            ack = PushAck(entry_id=entry_id, push_id=push.id, matches=tuple(matches))
+            if queued:
+                self._ended(await self._lanes.place(queued, pushes=[ack]))
+                any_queued = True
+            else:
+                for_nobody.append(ack)
+                self._metrics.push_outcome(push.hook, "matched_nothing")
+            log.info(
+                "push",
+                push=push.id,
+                image=push.image,
+                tag=push.tag,
+                digest=push.digest,
+                targets=[deployment.target for deployment in queued],
+                deployments=[deployment.id for deployment in queued],
+            )
+        if for_nobody:
+            await self._lanes.place([], pushes=for_nobody)
+        return any_queued
+
+    def _match(self, push: Push, targets: Sequence[Target]) -> tuple[list[Deployment], list[Match]]:
         queued: list[Deployment] = []
         matches: list[Match] = []
         for target, reason in matching(push, targets):
@@ -42,19 +70,7 @@ class Admission:
                     reason=reason,
                 )
             )
-        ack = PushAck(entry_id=entry_id, push_id=push.id, matches=tuple(matches))
-        self._ended(await self._lanes.place(queued, push=ack))
-        if not queued:
-            self._metrics.push_outcome(push.hook, "matched_nothing")
-        log.info(
-            "push",
-            push=push.id,
-            image=push.image,
-            tag=push.tag,
-            digest=push.digest,
-            targets=[deployment.target for deployment in queued],
-            deployments=[deployment.id for deployment in queued],
-        )
+        return queued, matches
 
     def _deployment_of(self, push: Push, target: Target) -> Deployment:
         now = utc_now()

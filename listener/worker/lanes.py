@@ -5,7 +5,7 @@ What is here is also in Redis: each change is written first, by the only writer 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from listener.model.base import utc_now
@@ -63,10 +63,10 @@ class Lanes:
         self,
         deployments: Iterable[Deployment],
         *,
-        push: PushAck | None = None,
+        pushes: Sequence[PushAck] = (),
         command: str | None = None,
     ) -> list[Deployment]:
-        """Lets deployments wait, each in its target's lane, with the push or command that led
+        """Lets deployments wait, each in its target's lane, with the pushes or command that led
         to them acknowledged in the same step. Answers those that were overtaken.
         """
         placed = {deployment.target: deployment for deployment in deployments}
@@ -79,7 +79,7 @@ class Lanes:
             target: Lane(running=self.running(target), waiting=newer.id)
             for target, newer in placed.items()
         }
-        await self._write([*overtaken, *placed.values()], lanes, push=push, command=command)
+        await self._write([*overtaken, *placed.values()], lanes, pushes=pushes, command=command)
         self._waiting.update(placed)
         return overtaken
 
@@ -150,10 +150,10 @@ class Lanes:
         deployments: list[Deployment],
         lanes: dict[str, Lane],
         *,
-        push: PushAck | None = None,
+        pushes: Sequence[PushAck] = (),
         command: str | None = None,
     ) -> None:
-        await self._ledger.admit(deployments, lanes, push=push, command=command)
+        await self._ledger.admit(deployments, lanes, pushes=pushes, command=command)
         self._lanes.update(lanes)
 
 

@@ -17,6 +17,7 @@ from listener.discovery import Discovery
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
 from listener.model.deployment import Deployment
+from listener.model.target import Target
 from listener.registry import Credentials, Resolver
 from listener.store import Archive, Lease, Ledger, PushLog, Store, Unavailable
 from listener.telemetry import Metrics
@@ -33,6 +34,9 @@ _RECONCILE_LOOK = 5.0
 _BLOCK = 3.0
 _RETRY_EVERY = 0.5
 _BATCH = 50
+# In a flood of pushes the engine is not asked for its containers for each one.
+_STALE = 0.5
+_SIP = 0.05
 _CHANGES = {
     "type": ["container"],
     "event": ["create", "start", "die", "destroy", "rename", "health_status", "pause", "unpause"],
@@ -88,6 +92,8 @@ class Tenure:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._reconciled: dict[str, float] = {}
+        self._listed: list[Target] = []
+        self._listed_at = -_STALE
         self.engine_problem: str | None = None
 
     def stop(self) -> None:
@@ -175,11 +181,15 @@ class Tenure:
         entries = await self._pushes.read(self._settings.host, _BATCH, _BLOCK)
         if not entries:
             return
-        targets = await self._discovery.targets()
-        for entry_id, push in entries:
-            await self._admission.push(entry_id, push, targets)
-        self._slots.wake()
-        self._changed.set()
+        now = asyncio.get_running_loop().time()
+        if now - self._listed_at > _STALE:
+            self._listed, self._listed_at = await self._discovery.targets(), now
+        if await self._admission.pushes(entries, self._listed):
+            self._slots.wake()
+            self._changed.set()
+        if len(entries) > 1:
+            # A flood is taken in larger sips; a lone push never waits here.
+            await asyncio.sleep(_SIP)
 
     async def _read_commands(self) -> None:
         entries = await self._ledger.read_commands(_BLOCK)
@@ -204,6 +214,7 @@ class Tenure:
     async def _hear_events(self) -> None:
         """Events only wake; what the engine lists is the truth."""
         async for _ in self._engine.events(_CHANGES):
+            self._listed_at = -_STALE
             self._changed.set()
         await asyncio.sleep(_RETRY_EVERY)
 

@@ -99,7 +99,7 @@ class Worker:
             match = Match(target=target, host=self.host, deployment=deployment.id)
             ack = PushAck(entry_id=entry, push_id=push.id, matches=(match,))
             written, lane = await self._queue(deployment)
-            await self.ledger.admit(written, {target: lane}, push=ack)
+            await self.ledger.admit(written, {target: lane}, pushes=[ack] if ack else ())
 
     async def obey(self) -> None:
         for entry, command in await self.ledger.read_commands(0.001):

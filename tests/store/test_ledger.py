@@ -42,7 +42,7 @@ async def test_a_push_becomes_a_deployment_in_one_step(
     match = Match(target="web", host="h1", deployment=deployment.id)
     ack = PushAck(entry_id=entry, push_id=push.id, matches=(match,))
     for _ in range(2):  # a repeated call changes nothing
-        await ledger.admit([deployment], {"web": Lane(waiting=deployment.id)}, push=ack)
+        await ledger.admit([deployment], {"web": Lane(waiting=deployment.id)}, pushes=[ack])
     assert await log.read("h1", 10, 0.01) == []
     assert await ledger.lanes() == {"web": Lane(waiting=deployment.id)}
     assert await archive.deployments() == [deployment]
@@ -181,7 +181,7 @@ async def test_the_queue_counts_what_is_not_begun(
     assert (await archive.queue())["h1"].depth == 2  # one in hand, one unread
     old = a_deployment(queued_at=utc_now().replace(year=2025))
     lane = Lane(running=a_deployment().id, waiting=old.id)
-    await ledger.admit([old], {"web": lane}, push=PushAck(entry_id=entry, push_id=push.id))
+    await ledger.admit([old], {"web": lane}, pushes=[PushAck(entry_id=entry, push_id=push.id)])
     await archive.submit("h1", Command(kind="deploy", deployment=a_deployment()))
     queue = (await archive.queue())["h1"]
     assert queue.depth == 3

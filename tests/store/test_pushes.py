@@ -86,13 +86,13 @@ async def test_unacknowledged_pushes_come_again_after_a_restart(
     first, second = a_push(), a_push()
     await log.append([(first, "a"), (second, "b")])
     entry = (await read(log))[0][0]
-    await ledger.admit([], {}, push=PushAck(entry_id=entry, push_id=first.id))
+    await ledger.admit([], {}, pushes=[PushAck(entry_id=entry, push_id=first.id)])
     later = a_push()
     await log.append([(later, "c")])
     restarted = PushLog(store)
     assert [id_ for _, id_ in await read(restarted)] == [second.id]
     await ledger.admit(
-        [], {}, push=PushAck(entry_id=(await read(restarted))[0][0], push_id=second.id)
+        [], {}, pushes=[PushAck(entry_id=(await read(restarted))[0][0], push_id=second.id)]
     )
     assert [id_ for _, id_ in await read(restarted)] == [later.id]
 
@@ -166,7 +166,7 @@ async def test_a_cancelled_reader_loses_nothing(log: PushLog, ledger: Ledger) ->
         await asyncio.gather(waiting, return_exceptions=True)
         ((entry, id_),) = await read(log)
         assert id_ == push.id
-        await ledger.admit([], {}, push=PushAck(entry_id=entry, push_id=id_))
+        await ledger.admit([], {}, pushes=[PushAck(entry_id=entry, push_id=id_)])
 
 
 async def test_old_pushes_are_dropped(store: Store) -> None:
@@ -181,7 +181,7 @@ async def test_recent_is_newest_first_and_names_matches(log: PushLog, ledger: Le
     await log.append([(old, "a"), (new, "b")])
     match = Match(target="web", host="h1", reason="a tag that it does not follow")
     entry = (await read(log))[0][0]
-    await ledger.admit([], {}, push=PushAck(entry_id=entry, push_id=old.id, matches=(match,)))
+    await ledger.admit([], {}, pushes=[PushAck(entry_id=entry, push_id=old.id, matches=(match,))])
     records = await log.recent(10)
     assert [(record.push.id, record.matches) for record in records] == [
         (new.id, ()),
