@@ -28,8 +28,9 @@ def measure(directory: Path) -> list[Figure]:
     try:
         with World(engine, directory) as world:
             world.begin("web")
+            world.push("other", Release("1"))
             for number in range(_TARGETS - 1):
-                world.run_more("web", number, start=False)
+                world.run_more("other", number, start=False)
             wait_for(
                 lambda: len(world.listener.api("targets")["targets"]) == _TARGETS,
                 "every target is seen",

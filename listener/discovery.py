@@ -30,9 +30,9 @@ class Discovery:
     def __init__(self, engine: Engine, settings: Settings, *, alone: bool = True) -> None:
         """Unless `alone`, a target without `host:` that is absent here is another host's."""
         self._engine = engine
-        self.settings = settings
+        self._settings = settings
         self._alone = alone
-        self._known: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._known: dict[str, Target] = {}
         self._self_id = _own_container()
 
     async def targets(self) -> list[Target]:
@@ -44,8 +44,8 @@ class Discovery:
         }
         found = {
             name: await self._bind(name, settings, summaries.get(settings.container or ""))
-            for name, settings in self.settings.targets.items()
-            if settings.host in (None, self.settings.host)
+            for name, settings in self._settings.targets.items()
+            if settings.host in (None, self._settings.host)
             and (self._alone or settings.host is not None or settings.container in summaries)
         }
         taken = {target.container for target in found.values()}
@@ -55,25 +55,41 @@ class Discovery:
                 if target is not None:
                     found[name] = target
         ids = {summary["Id"] for summary in summaries.values()}
-        self._known = {id_: facts for id_, facts in self._known.items() if id_ in ids}
+        self._known = {id_: target for id_, target in self._known.items() if id_ in ids}
         return [found[name] for name in sorted(found)]
 
     async def parked(self, container: str, summary: Mapping[str, Any]) -> Target | None:
         """The target that a parked container belongs to, named `container` by right."""
-        for name, settings in self.settings.targets.items():
-            if settings.container == container and settings.host in (None, self.settings.host):
+        for name, settings in self._settings.targets.items():
+            if settings.container == container and settings.host in (None, self._settings.host):
                 return await self._bind(name, settings, summary)
         return await self._labelled(container, summary)
 
     async def _labelled(self, name: str, summary: Mapping[str, Any]) -> Target | None:
         labels = summary.get("Labels") or {}
         try:
-            if not is_enabled(labels, self.settings.scope):
+            if not is_enabled(labels, self._settings.scope):
                 return None
-            settings = settings_from_labels(name, labels, self.settings.defaults)
+            known = self._seen_before(name, summary)
+            if known is not None:
+                return known
+            settings = settings_from_labels(name, labels, self._settings.defaults)
         except LabelError as problem:
             return self._invalid(name, TargetSettings(container=name), str(problem))
         return await self._bind(name, settings, summary)
+
+    def replace_settings(self, settings: Settings) -> None:
+        """Takes a reloaded configuration."""
+        self._settings = settings
+        self._known.clear()
+
+    def _seen_before(self, name: str, summary: Mapping[str, Any]) -> Target | None:
+        """A target that was read before, as healthy as it is now."""
+        known = self._known.get(summary["Id"])
+        if known is None or known.name != name:
+            return None
+        health = _health(summary)
+        return known if health == known.health else known.model_copy(update={"health": health})
 
     def forget(self, container_id: str) -> None:
         """Reads a container's image anew next time: an image may gain digests."""
@@ -82,7 +98,7 @@ class Discovery:
     def _invalid(self, name: str, settings: TargetSettings, problem: str) -> Target:
         return Target(
             name=name,
-            host=self.settings.host,
+            host=self._settings.host,
             settings=settings,
             container=settings.container or name,
             problem=problem,
@@ -93,6 +109,9 @@ class Discovery:
     ) -> Target:
         if summary is None:
             return self._invalid(name, settings, f"there is no container {settings.container}")
+        known = self._seen_before(name, summary)
+        if known is not None:
+            return known
         try:
             spelling, image_id, digests = await self._facts(summary["Id"])
             reference = self._reference(spelling, settings)
@@ -102,7 +121,7 @@ class Discovery:
             return self._invalid(name, settings, str(problem))
         target = Target(
             name=name,
-            host=self.settings.host,
+            host=self._settings.host,
             settings=settings,
             image=reference.name,
             spelling=spelling,
@@ -114,7 +133,9 @@ class Discovery:
             digests=digests,
             health=_health(summary),
         )
-        return target.model_copy(update={"problem": self._problem(target, summary)})
+        bound = target.model_copy(update={"problem": self._problem(target, summary)})
+        self._known[summary["Id"]] = bound
+        return bound
 
     def _reference(self, spelling: str, settings: TargetSettings) -> Reference:
         if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", spelling):
@@ -125,13 +146,13 @@ class Discovery:
         reference = parse_reference(spelling)
         if reference.tag is None and reference.digest is None:
             reference = Reference(reference.registry, reference.repository, "latest")
-        return reference.resolve(self.settings.aliases())
+        return reference.resolve(self._settings.aliases())
 
     def _problem(self, target: Target, summary: Mapping[str, Any]) -> str | None:
         labels = summary.get("Labels") or {}
         wanted = target.settings.image
         if wanted is not None:
-            reference = parse_reference(wanted).resolve(self.settings.aliases())
+            reference = parse_reference(wanted).resolve(self._settings.aliases())
             if reference.name != target.image:
                 return f"container {target.container} runs {target.image}, not {reference.name}"
         if target.policy is None:
@@ -149,18 +170,12 @@ class Discovery:
 
     async def _facts(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
         """Spelling, image id and digests; the list shows an id where the tag has moved on."""
-        if container_id not in self._known:
-            inspect = await self._engine.inspect_container(container_id)
-            try:
-                image = await self._engine.inspect_image(inspect["Image"])
-            except NotFound:
-                image = {"Id": inspect["Image"]}
-            self._known[container_id] = (
-                inspect["Config"]["Image"],
-                inspect["Image"],
-                tuple(digests_of(image, inspect)),
-            )
-        return self._known[container_id]
+        inspect = await self._engine.inspect_container(container_id)
+        try:
+            image = await self._engine.inspect_image(inspect["Image"])
+        except NotFound:
+            image = {"Id": inspect["Image"]}
+        return inspect["Config"]["Image"], inspect["Image"], tuple(digests_of(image, inspect))
 
 
 def _eligible(summary: Mapping[str, Any]) -> str | None:

@@ -104,7 +104,7 @@ class Tenure:
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration."""
         self._settings = settings
-        self._discovery.settings = settings
+        self._discovery.replace_settings(settings)
         self._changed.set()
 
     async def run(self) -> None:
