@@ -36,7 +36,8 @@ test-chaos: setup ## kill -9 at every step, and at random
 test-fundamentals test-unit test-store test-engine test-chaos: test-%:
 	$(PYTEST) tests/$*
 
-chaos: test-chaos ## The same as test-chaos
+chaos: export CHAOS_KILLS = 50
+chaos: test-chaos ## The same with 50 random kills instead of 12
 
 bench: setup ## Measure, each figure as a ratio within one run
 	@tools/install-parts bench

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+from collections.abc import Sequence
 from typing import Any
 
 from lab.app import Behaviour, Release
@@ -16,15 +18,20 @@ APP = "web"
 class Scene:
     """Version 1 runs, users ask it, the listener is at rest."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, *, restart: str = "unless-stopped", options: Sequence[str] = ()
+    ) -> None:
         self.world = world
         self.network = f"{world.session}-net"
         self.volume = f"{world.session}-data"
         for kind, name in (("network", self.network), ("volume", self.volume)):
             world.engine.docker(kind, "create", "--label", f"{LABEL}={world.session}", name)
         self.url = world.begin(
-            APP, options=("--network", self.network, "-v", f"{self.volume}:/data")
+            APP,
+            options=("--network", self.network, "-v", f"{self.volume}:/data", *options),
+            restart=restart,
         )
+        self._inside("echo kept > /data/file")
         self.first = world.container(APP)
 
     def push(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> str:
@@ -38,6 +45,7 @@ class Scene:
         self.world.wait_target(APP)
         self.push(version, behaviour)
         wait_for(lambda: not self.world.listener.alive, f"the listener dies at {fault}", timeout=60)
+        assert self.world.listener.wait() == -signal.SIGKILL
 
     def lose_redis(self) -> None:
         """Deletes all that the embedded Redis wrote."""
@@ -62,13 +70,22 @@ class Scene:
         world.wait_answer(self.url, version)
         after = world.container(APP)
         assert after["State"]["Running"]
+        beside = world.engine.containers(world.session)
+        assert [name for name, state in beside.items() if APP in name and state == "running"] == [
+            world.name(APP)
+        ]
         assert after["HostConfig"]["RestartPolicy"] == self.first["HostConfig"]["RestartPolicy"]
         assert list(after["NetworkSettings"]["Networks"]) == [self.network]
-        assert [mount["Name"] for mount in after["Mounts"]] == [self.volume]
+        assert after["Mounts"] == self.first["Mounts"]
+        assert self._inside("cat /data/file") == "kept"
         tagged = world.engine.docker("image", "inspect", "--format", "{{.Id}}", world.image(APP))
         assert tagged.strip() == after["Image"]
         assert all(one["reason"] for one in history)
         return history
+
+    def _inside(self, script: str) -> str:
+        """Runs a line of shell in the container that bears the target's name."""
+        return self.world.engine.docker("exec", self.world.name(APP), "sh", "-c", script)
 
     def same_container(self) -> bool:
         """Whether the container that ran at first runs now: it, not a copy."""

@@ -12,21 +12,6 @@ from lab.world import World
 from tests.chaos.scene import Scene
 
 
-def test_the_restart_policy_comes_back_without_the_journal(world: World) -> None:
-    # The container that ran before has its name again, but not yet its policy and its tag.
-    scene = Scene(world)
-    scene.die_at("renamed", "2", Behaviour.SICK)
-    scene.lose_redis()
-    world.listener.start()
-    wait_for(
-        lambda: any(one["state"] == "rolled_back" for one in world.listener.deployments()),
-        "the sick version is taken back",
-        timeout=90,
-    )
-    scene.comes_to_rest("1")
-    assert scene.same_container()
-
-
 @pytest.mark.parametrize(
     ("fault", "behaviour", "again"),
     [

@@ -11,6 +11,53 @@ from lab.waiting import wait_for
 from tests.conftest import MakeWorld
 
 
+def test_a_zombie_that_wakes_up_in_its_cut_over_starts_nothing(
+    make_world: MakeWorld, redis_server: RedisServer
+) -> None:
+    # One process receives, two stand ready to work; only one of these acts.
+    world = make_world(settings={"redis": redis_server.url}, verb="serve")
+    filled = ("listen", "admin", "state_dir")
+    settings = {key: value for key, value in world.listener.settings.items() if key not in filled}
+    first = Listener(world.directory / "first", settings, verb="work")
+    second = Listener(world.directory / "second", settings, verb="work")
+    try:
+        first.start()
+        second.start(ready=False)
+        wait_for(lambda: "works for engine" in second.logs(), "the second one stands by")
+
+        # Version 1 ignores SIGTERM: the cut-over waits ten seconds for the engine to stop it.
+        url = world.begin("web", Release("1", Behaviour.STUBBORN))
+        digest = world.push("web", Release("2"))
+        wait_for(lambda: world.leftovers("web"), "the cut-over is under way")
+        wait_for(
+            lambda: world.leftovers("web")[0].startswith(f"{world.name('web')}.old-"),
+            "version 1 has given up its name",
+        )
+        first.signal(signal.SIGSTOP)
+        try:
+            done = world.listener.deployment_of(world.name("web"), digest, timeout=90)
+            assert done["state"] == "succeeded"
+            after = world.container("web")
+        finally:
+            first.signal(signal.SIGCONT)
+        wait_for(lambda: "lease lost" in first.logs(), "the first one gives up")
+        assert first.metric("listener_lease_lost_total", host=world.session) == 1
+        assert second.metric("listener_lease_lost_total", host=world.session) == 0
+        assert world.container("web") == after
+        world.wait_answer(url, "2")
+        assert world.leftovers("web") == []
+
+        # Nor does it take the next push from the other one, which goes on working.
+        before = first.metric("listener_deployments_total")
+        world.push("web", Release("3"))
+        world.wait_answer(url, "3")
+        world.listener.quiet()
+        assert first.metric("listener_deployments_total") == before
+    finally:
+        second.stop()
+        first.stop()
+
+
 def test_a_zombie_does_nothing(make_world: MakeWorld, redis_server: RedisServer) -> None:
     world = make_world(settings={"redis": redis_server.url})
     url = world.begin("web")
