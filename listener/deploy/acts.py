@@ -71,7 +71,7 @@ class Acts:
                 case Phase.WATCH | Phase.REVERT_WATCH:
                     return await self._watch(journal)
                 case _:
-                    return await self._swap(journal)
+                    return await self._swap(journal, memory)
         except (CannotSwapError, EngineError) as problem:
             return Faulted(str(problem))
         except ReplacedError as problem:
@@ -111,8 +111,21 @@ class Acts:
             image = str(pulled["Id"])
         await self._holds.tag(target.name, new.digest, image)
         if old.was_healthy:
-            await self._holds.hold(target.name, good_old(old, target.tag, utc_now()))
-        return self._give_up(deployment) or Pulled(image, f"image {image[:19]}")
+            known = good_old(old, target.tag, utc_now(), memory)
+            await self._holds.hold(target.name, known)
+        given_up = self._give_up(deployment)
+        if given_up is not None:
+            await self._let_go(journal, new.model_copy(update={"image_id": image}), memory)
+        return given_up or Pulled(image, f"image {image[:19]}")
+
+    async def _let_go(self, journal: Journal, new: NewContainer, memory: Memory) -> None:
+        """Removes an image that was pulled for nothing, unless it is one to go back to."""
+        old, _ = plan_of(journal)
+        known = {good.image_id for good in memory.good}
+        if new.image_id in {*known, old.image_id, new.tag_before}:
+            return
+        name, repository = journal.target.name, parse_reference(journal.target.spelling).name
+        await self._holds.let_go(name, new.digest, new.image_id, repository, journal.deployment.tag)
 
     async def _held_image(self, new: NewContainer, memory: Memory) -> str | None:
         """The id of a held image, which needs no registry; None where it must be pulled."""
@@ -124,7 +137,7 @@ class Acts:
                     return None
         return None
 
-    async def _swap(self, journal: Journal) -> Outcome:
+    async def _swap(self, journal: Journal, memory: Memory) -> Outcome:
         """The acts that change the container."""
         _, new = plan_of(journal)
         match journal.phase:
@@ -138,10 +151,12 @@ class Acts:
                 await self._driver.disarm(journal)
             case Phase.DISCARD:
                 await self._driver.discard(journal)
+                await self._let_go(journal, new, memory)
             case Phase.REVERT:
                 await self._driver.revert(journal)
             case _:
                 await self._driver.remove_bad(journal)
+                await self._let_go(journal, new, memory)
         return Done()
 
     async def _cut_over(self, journal: Journal) -> Outcome:

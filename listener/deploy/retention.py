@@ -11,10 +11,14 @@ from listener.model.target import Bad, Good, Memory
 _BAD_CAP = 50
 
 
-def good_old(old: OldContainer, tag: str | None, at: datetime) -> Good:
+def good_old(old: OldContainer, tag: str | None, at: datetime, memory: Memory) -> Good:
     """What ran before, as something to go back to. An image built here is known by its id."""
+    digest = old.digest or old.image_id
+    for known in memory.good:
+        if known.digest == digest and known.image_id == old.image_id:
+            return known.model_copy(update={"tag": tag, "at": at})
     return Good(
-        digest=old.digest or old.image_id,
+        digest=digest,
         tag=tag,
         image_id=old.image_id,
         image_config=old.image_config,
@@ -43,15 +47,7 @@ def with_good(memory: Memory, good: Good, keep: int) -> Memory:
     return Memory(good=(good, *others)[:keep], bad=still_bad)
 
 
-def with_bad(memory: Memory, journal: Journal, at: datetime) -> Memory:
-    """The memory with the digest of this deployment as a known bad one."""
-    if journal.new is None:
-        return memory
-    bad = Bad(
-        digest=journal.new.digest,
-        deployment=journal.deployment.id,
-        reason=journal.verdict or "taken back",
-        at=at,
-    )
+def with_bad(memory: Memory, bad: Bad) -> Memory:
+    """The memory with one more known bad digest."""
     others = [known for known in memory.bad if known.digest != bad.digest]
     return Memory(good=memory.good, bad=(bad, *others)[:_BAD_CAP])

@@ -17,9 +17,9 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway
 from listener.faults import fault_point
 from listener.model.base import utc_now
-from listener.model.deployment import Deployment, State
+from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Journal, Phase
-from listener.model.target import Memory
+from listener.model.target import Bad, Memory
 from listener.store import LeaseLost, Ledger, Unavailable
 from listener.telemetry import Metrics, RollbackReason
 
@@ -149,14 +149,24 @@ def _with_old(journal: Journal, memory: Memory) -> Memory:
     old, keep = journal.old, journal.target.settings.keep
     if old is None or not old.was_healthy:
         return memory
-    return with_good(memory, good_old(old, journal.target.tag, utc_now()), keep + 1)
+    return with_good(memory, good_old(old, journal.target.tag, utc_now(), memory), keep + 1)
 
 
 def final_memory(journal: Journal, memory: Memory) -> Memory:
-    """What is known once a deployment ended: a digest that was taken back is a bad one."""
-    if journal.deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
-        return with_bad(memory, journal, utc_now())
-    return memory
+    """What is known once a deployment ended: a digest that was taken back is a bad one, whether
+    it was sick or a person went back from it.
+    """
+    deployment, old, new = journal.deployment, journal.old, journal.new
+    taken_back = None
+    if deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED) and new is not None:
+        taken_back = new.digest, journal.verdict or "taken back"
+    elif deployment.state is State.SUCCEEDED and deployment.trigger is Trigger.ROLLBACK and old:
+        taken_back = old.digest or old.image_id, "taken back by hand"
+    if taken_back is None:
+        return memory
+    digest, reason = taken_back
+    bad = Bad(digest=digest, deployment=deployment.id, reason=reason, at=utc_now())
+    return with_bad(memory, bad)
 
 
 def rollback_reason(journal: Journal) -> RollbackReason:

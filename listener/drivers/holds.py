@@ -15,6 +15,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineError, NotFound
 from listener.drivers.names import HOLD_PREFIX, hold_name, hold_tag
 from listener.model.base import utc_now
+from listener.model.reference import parse_reference
 from listener.model.target import Good
 
 PIN = "listener.pin"
@@ -53,13 +54,35 @@ class Holds:
             all=True, filters={"label": [f"{PIN}={target}"]}
         ):
             name = summary["Names"][0].removeprefix("/")
-            digest = (summary.get("Labels") or {}).get(f"{PIN}.digest", "")
+            labels = summary.get("Labels") or {}
+            digest = labels.get(f"{PIN}.digest", "")
             if not name.startswith(HOLD_PREFIX) or name in kept or not digest:
                 continue
             await self._engine.remove(summary["Id"], volumes=True, force=True)
-            await self._engine.untag(":".join(hold_tag(target, digest)))
-            if repository:
-                await self._engine.untag(f"{repository}@{digest}")
+            if f"{PIN}.deployment" in labels:
+                tag = labels.get(f"{PIN}.tag")
+                await self.let_go(target, digest, summary["ImageID"], repository, tag)
+            else:  # somebody else pulled it: it is not ours to remove
+                await self._engine.untag(":".join(hold_tag(target, digest)))
+
+    async def let_go(
+        self, target: str, digest: str, image_id: str, repository: str, tag: str | None
+    ) -> None:
+        """Removes the names that an image got by a deployment, and so the image.
+
+        One that has a further name is left: somebody gave it, or another target holds it.
+        """
+        await self._engine.untag(":".join(hold_tag(target, digest)))
+        try:
+            image = await self._engine.inspect_image(image_id)
+        except NotFound:
+            return
+        ours = {(repository, tag)}
+        names = {name: parse_reference(name) for name in image.get("RepoTags") or ()}
+        if any((name.name, name.tag) not in ours for name in names.values()):
+            return
+        for name in (*names, f"{repository}@{digest}"):
+            await self._engine.untag(name)
 
     async def held(self, target: str) -> list[Good]:
         """What is held for a target, newest first: what is left when all else is lost."""
