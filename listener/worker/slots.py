@@ -116,6 +116,9 @@ class Slots:
         """Starts everything that may start; returns when it is worth looking again."""
         self._wake.clear()
         pause = _LONGEST_WAIT
+        if self._lanes.all_waiting():
+            # Somebody who paused a target and then pushes relies on it.
+            await self._overview.read_pauses()
         for waiting in self._lanes.all_waiting():
             if self._stopping or len(self._tasks) >= self._settings.concurrency:
                 break

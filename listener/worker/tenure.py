@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 _PUBLISH_EVERY = 10.0
 _SETTLE = 0.3
 _RECONCILE_LOOK = 5.0
+_NOTIFIED_WITHIN = 3.0
 _BLOCK = 3.0
 _RETRY_EVERY = 0.5
 _BATCH = 50
@@ -65,6 +66,7 @@ class Tenure:
         self._settings = settings
         self._engine = engine
         self._lease = lease
+        self._resolver, self._credentials = resolver, credentials
         self._wanted = Wanted(engine, resolver, credentials)
         ledger = Ledger(
             store,
@@ -220,6 +222,7 @@ class Tenure:
 
     async def _reconcile(self) -> None:
         now = asyncio.get_running_loop().time()
+        missed: dict[str, tuple[Deployment, str]] = {}
         for target in await self._discovery.targets():
             every = target.settings.reconcile
             last = self._reconciled.get(target.name)
@@ -230,11 +233,21 @@ class Tenure:
             memory = await self._overview.memory(target.name)
             deployment = reconcile_deployment(target, self._settings.host, memory)
             found = await self._wanted.glance(deployment, target, memory)
-            if isinstance(found, Resolved) and not self._busy(target.name):
-                log.info("missed push found", target=target.name, digest=found.digest)
-                await self._admission.missed(deployment)
-                self._slots.wake()
-        await asyncio.sleep(_RECONCILE_LOOK)
+            if isinstance(found, Resolved):
+                missed[target.name] = (deployment, found.digest)
+        # A push that was made this moment has its own notification on the way.
+        await asyncio.sleep(_NOTIFIED_WITHIN if missed else _RECONCILE_LOOK)
+        if missed:
+            await self._take_missed(missed)
+
+    async def _take_missed(self, missed: dict[str, tuple[Deployment, str]]) -> None:
+        for target in await self._discovery.targets():
+            deployment, digest = missed.get(target.name, (None, ""))
+            if deployment is None or digest in target.digests or self._busy(target.name):
+                continue
+            log.info("missed push found", target=target.name, digest=digest)
+            await self._admission.missed(deployment)
+            self._slots.wake()
 
     def _busy(self, target: str) -> bool:
         return bool(self._lanes.running(target) or self._lanes.waiting(target))
