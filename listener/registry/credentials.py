@@ -17,7 +17,8 @@ class Credentials:
     def __init__(
         self, registries: Mapping[str, Registry], environ: Mapping[str, str] | None = None
     ) -> None:
-        self._registries = registries
+        self.registries = registries
+        """May be replaced at any time."""
         self._file = config_file(os.environ if environ is None else environ)
 
     async def for_host(self, host: str) -> Auth | None:
@@ -27,7 +28,7 @@ class Credentials:
         """
         asked = normal_host(host)
         names = [asked]
-        for first, registry in self._registries.items():
+        for first, registry in self.registries.items():
             if asked != first and asked not in registry.aliases:
                 continue
             if registry.username is not None:

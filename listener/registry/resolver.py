@@ -51,7 +51,8 @@ class Resolver:
         *,
         transport: Transport | None = None,
     ) -> None:
-        self._registries = registries
+        self.registries = registries
+        """May be replaced at any time."""
         self._credentials = credentials
         self._transport = transport or Transport()
 
@@ -144,7 +145,7 @@ class Resolver:
             return True
         return any(
             registry.insecure
-            for first, registry in self._registries.items()
+            for first, registry in self.registries.items()
             if host == first or host in registry.aliases
         )
 
