@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from listener.deploy.outcomes import (
     Committed,
@@ -10,6 +12,7 @@ from listener.deploy.outcomes import (
     Done,
     Faulted,
     Healthy,
+    Nothing,
     Outcome,
     Planned,
     Pulled,
@@ -34,6 +37,8 @@ from listener.model.journal import Journal, NewContainer, OldContainer, Phase
 from listener.model.reference import parse_reference
 from listener.model.target import Memory
 from listener.registry import Credentials
+
+_LOOK_EVERY = 0.5
 
 GiveUp = Callable[[Deployment], Outcome | None]
 """Asked before anything is changed: why a deployment shall end now, or None."""
@@ -65,7 +70,8 @@ class Acts:
                 case Phase.PLAN:
                     return await self._plan(journal, memory)
                 case Phase.PULL:
-                    return await self._pull(journal, memory, pulling)
+                    pull = self._pull(journal, memory, pulling)
+                    return await self._unless(lambda: self._cancelled(journal.deployment), pull)
                 case Phase.COMMIT:
                     return await self._commit(journal, memory)
                 case Phase.WATCH | Phase.REVERT_WATCH:
@@ -79,9 +85,31 @@ class Acts:
 
     async def _resolve(self, journal: Journal, memory: Memory) -> Outcome:
         deployment = journal.deployment
-        return self._give_up(deployment) or await self._wanted.find(
-            deployment, journal.target, memory
-        )
+        finding = self._wanted.find(deployment, journal.target, memory)
+        return await self._unless(lambda: self._give_up(deployment), finding)
+
+    async def _unless(
+        self, given_up: Callable[[], Outcome | None], act: Coroutine[Any, Any, Outcome]
+    ) -> Outcome:
+        """What comes of an act that may wait for minutes, unless it is given up before it ends."""
+        task = asyncio.create_task(act)
+        try:
+            while True:
+                outcome = given_up()
+                if outcome is not None:
+                    return outcome
+                done, _ = await asyncio.wait({task}, timeout=_LOOK_EVERY)
+                if done:
+                    return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _cancelled(self, deployment: Deployment) -> Outcome | None:
+        # A newer deployment lets a pull end: its layers are of use, and pushes that come faster
+        # than pulls end would keep every one of them from ending.
+        outcome = self._give_up(deployment)
+        return outcome if isinstance(outcome, Nothing) else None
 
     async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
         deployment = journal.deployment
