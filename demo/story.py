@@ -28,8 +28,8 @@ def tell(world: World, screen: Screen) -> bool:
     world.wait_answer(url, "1")
     screen.answer("1")
     world.listener.start()
-    world.wait_target(APP)
-    screen.event("listener: sees the container by its label")
+    world.wait_late_push(APP)
+    screen.event("listener: sees the container by its label, and that it runs what was pushed")
 
     screen.chapter("Version 2 is built and pushed to the same tag; nothing else is typed")
     second = _watch(world, screen, url, _push(world, screen, Release("2")))

@@ -151,23 +151,27 @@ class World:
         options: Sequence[str] = (),
         **run: Any,
     ) -> str:
-        """The usual start: version 1 pushed, run and answering, the listener ready and at rest.
-
-        The registry delivers the push of version 1 late, once there is a listener: the target
-        runs it already, so the history begins with one deployment that was skipped.
-        """
+        """The usual start: version 1 pushed, run and answering, the listener ready and at rest."""
         first = release or Release("1")
         self.push(app, first)
         url = self.run(app, *options, **run)
         self.wait_answer(url, first.version)
         self.listener.start()
+        self.wait_late_push(app)
+        return url
+
+    def wait_late_push(self, app: str) -> None:
+        """Waits until the push of the version that runs was delivered, and found to be running.
+
+        The registry delivers it late, once there is a listener: so the history begins with one
+        deployment that was skipped.
+        """
         self.wait_target(app)
         wait_for(
             lambda: any(one["state"] == "skipped" for one in self.listener.deployments()),
             "the late push of the running version is skipped",
         )
         self.listener.quiet()
-        return url
 
     # -- what people see --------------------------------------------------------------------
 
