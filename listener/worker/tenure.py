@@ -107,6 +107,7 @@ class Tenure:
         """Takes a reloaded configuration."""
         self._settings = settings
         self._discovery.replace_settings(settings)
+        self._resolver.registries = self._credentials.registries = settings.registries
         self._changed.set()
 
     async def run(self) -> None:
