@@ -5,6 +5,7 @@ What is here is also in Redis: each change is written first, by the only writer 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -15,7 +16,11 @@ from listener.store import Archive, Lane, Ledger, PushAck
 
 
 class Lanes:
-    """Waiting and running deployments, and when each target was last busy."""
+    """Waiting and running deployments, and when each target was last busy.
+
+    Changes come from several tasks and are made one after the other: each depends on what the one
+    before it has written.
+    """
 
     def __init__(self, ledger: Ledger, archive: Archive) -> None:
         self._ledger = ledger
@@ -23,6 +28,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._waiting: dict[str, Deployment] = {}
         self._busy_until: dict[str, datetime] = {}
+        self._change = asyncio.Lock()
         self.cancelled: set[str] = set()
 
     async def load(self) -> None:
@@ -70,54 +76,67 @@ class Lanes:
         to them acknowledged in the same step. Answers those that were overtaken.
         """
         placed = {deployment.target: deployment for deployment in deployments}
-        overtaken = [
-            _superseded(self._waiting[target], newer.id)
-            for target, newer in placed.items()
-            if target in self._waiting
-        ]
-        lanes = {
-            target: Lane(running=self.running(target), waiting=newer.id)
-            for target, newer in placed.items()
-        }
-        await self._write([*overtaken, *placed.values()], lanes, pushes=pushes, command=command)
-        self._waiting.update(placed)
+        async with self._change:
+            overtaken = [
+                _superseded(self._waiting[target], newer.id)
+                for target, newer in placed.items()
+                if target in self._waiting
+            ]
+            lanes = {
+                target: Lane(running=self.running(target), waiting=newer.id)
+                for target, newer in placed.items()
+            }
+            records = [*overtaken, *placed.values()]
+            await self._write(records, lanes, pushes=pushes, command=command)
+            self._waiting.update(placed)
         return overtaken
 
     async def update(self, deployment: Deployment) -> None:
-        """Writes a waiting deployment whose state or reason changed."""
-        await self._ledger.record(deployment)
-        self._waiting[deployment.target] = deployment
+        """Writes a waiting deployment whose state or reason changed, while it still waits."""
+        async with self._change:
+            if self._waits(deployment):
+                await self._ledger.record(deployment)
+                self._waiting[deployment.target] = deployment
 
     async def end_waiting(self, ended: Deployment, command: str | None = None) -> None:
         """Ends a deployment that never ran."""
-        lanes: dict[str, Lane] = {}
-        waiting = self._waiting.get(ended.target)
-        if waiting is not None and waiting.id == ended.id:
-            lanes[ended.target] = Lane(running=self.running(ended.target))
-        await self._write([ended], lanes, command=command)
-        if lanes:
-            self._waiting.pop(ended.target, None)
+        async with self._change:
+            lanes: dict[str, Lane] = {}
+            if self._waits(ended):
+                lanes[ended.target] = Lane(running=self.running(ended.target))
+            await self._write([ended], lanes, command=command)
+            if lanes:
+                self._waiting.pop(ended.target, None)
 
-    async def take(self, target: str) -> Deployment:
-        """Moves the waiting deployment of a target to its running place."""
-        taken = self._waiting[target]
-        await self._write([], {target: Lane(running=taken.id)})
-        del self._waiting[target]
-        return taken
+    async def take(self, target: str) -> Deployment | None:
+        """Moves what waits for a target to its running place, if something waits and none runs."""
+        async with self._change:
+            taken = self._waiting.get(target)
+            if taken is None or self.running(target) is not None:
+                return None
+            await self._write([], {target: Lane(running=taken.id)})
+            del self._waiting[target]
+            return taken
 
     async def adopt(self, deployment: Deployment) -> None:
         """Puts a deployment that recovery made into the running place."""
-        lane = Lane(running=deployment.id, waiting=self.lane(deployment.target).waiting)
-        await self._write([deployment], {deployment.target: lane})
+        async with self._change:
+            lane = Lane(running=deployment.id, waiting=self.lane(deployment.target).waiting)
+            await self._write([deployment], {deployment.target: lane})
 
     async def finish(self, ended: Deployment, memory: Memory, pause: Pause | None) -> None:
         """Frees the running place."""
-        lanes = {ended.target: Lane(waiting=self.lane(ended.target).waiting)}
-        await self._ledger.finish(ended, lanes=lanes, memory=memory, pause=pause)
-        self._lanes.update(lanes)
+        async with self._change:
+            lanes = {ended.target: Lane(waiting=self.lane(ended.target).waiting)}
+            await self._ledger.finish(ended, lanes=lanes, memory=memory, pause=pause)
+            self._lanes.update(lanes)
         if ended.state is not State.SKIPPED:
             self._busy_until[ended.target] = utc_now()
         self.cancelled.discard(ended.id)
+
+    def _waits(self, deployment: Deployment) -> bool:
+        waiting = self._waiting.get(deployment.target)
+        return waiting is not None and waiting.id == deployment.id
 
     def lane(self, target: str) -> Lane:
         """The lane of a target."""

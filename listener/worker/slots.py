@@ -145,6 +145,8 @@ class Slots:
         if pause > 0:
             return pause
         taken = await self._lanes.take(target.name)
+        if taken is None:
+            return _LONGEST_WAIT
         running = running_digest(target, await self._overview.memory(target.name))
         facts = {"state": State.QUEUED, "reason": None, "from_digest": running}
         cleared = taken.model_copy(update=facts)
@@ -174,7 +176,9 @@ class Slots:
             # The tasks that read find out too, and end the tenure.
             log.warning("deployment left to the new worker", deployment=journal.deployment.id)
         finally:
-            self._tasks.pop(name, None)
+            # The next one for this target may have begun already: its entry stays.
+            if self._tasks.get(name) is asyncio.current_task():
+                del self._tasks[name]
             self.wake()
 
     async def _end(self, done: Journal, memory: Memory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
@@ -50,6 +51,19 @@ async def test_the_newest_waits_and_the_others_are_superseded_by_name(
         assert ended.state is State.SUPERSEDED
         assert newer.id in (ended.reason or "")
         assert ended.finished_at is not None
+
+
+async def test_a_push_that_comes_while_another_is_taken_waits(ledger: Ledger, store: Store) -> None:
+    # Both change one lane at the same moment, each of them waiting for Redis in between.
+    lanes = await fresh(ledger, store)
+    first, second = deployment(), deployment()
+    await lanes.place([first])
+    taken, _ = await asyncio.gather(lanes.take("web"), lanes.place([second]))
+    assert taken == first
+    assert lanes.lane("web") == Lane(running=first.id, waiting=second.id)
+    assert (await ledger.lanes())["web"] == Lane(running=first.id, waiting=second.id)
+    assert lanes.waiting("web") == second
+    assert await lanes.take("web") is None, "one runs at a time"
 
 
 async def test_targets_do_not_wait_for_each_other(ledger: Ledger, store: Store) -> None:
