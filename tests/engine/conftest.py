@@ -16,9 +16,17 @@ from misbehaving import Misbehaving
 import lab.engine
 from lab.app import Release, build
 from lab.engine import LABEL
+from lab.world import World
 from listener.drivers.engine import Engine
 
 Connect = Callable[[str], Awaitable[Engine]]
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A world without the pause after a deployment in which the events of a push are gathered."""
+    defaults = {"health": {"settle": "1s"}, "debounce": "200ms"}
+    return make_world(settings={"defaults": defaults})
 
 
 @pytest.fixture

@@ -25,3 +25,11 @@ def history(world: World, app: str) -> list[str]:
     """The states of an app's deployments, oldest first, without what was nothing to do."""
     found = world.listener.deployments(world.name(app))
     return [one["state"] for one in reversed(found) if one["state"] != "skipped"]
+
+
+def cli(world: World, code: int, *arguments: str) -> str:
+    """Runs `listener ARGUMENTS`, which ends with this exit code; returns all that it said."""
+    done = world.listener.cli(*arguments)
+    said = done.stdout + done.stderr
+    assert done.returncode == code, f"listener {' '.join(arguments)}: {done.returncode}: {said}"
+    return said

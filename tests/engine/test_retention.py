@@ -1,0 +1,95 @@
+"""Good images are held so that a rollback needs no registry; older ones make room."""
+
+from __future__ import annotations
+
+from stories import listen
+
+from lab.app import Behaviour, Release
+from lab.engine import EngineTrouble
+from lab.world import World
+from listener.drivers.names import hold_name
+
+
+def test_only_as_many_images_are_held_as_are_to_be_kept(world: World) -> None:
+    keep = {"listener.keep": "2"}
+    # Two targets run images of one repository, and a third one has its own.
+    first = world.push("web", Release("1"))
+    world.push("web", Release("2"), tag="stable")
+    world.push("other", Release("1"))
+    url = world.run("web", labels=keep)
+    world.run("stable", image=world.image("web", "stable"))
+    world.run("other")
+    listen(world, "web", "stable", "other")
+    name = world.name("web")
+    stable = world.listener.target(world.name("stable"))
+
+    digests = [first]
+    for version in ("2", "3", "4", "5"):
+        digests.append(world.push("web", Release(version)))
+        deployment = world.listener.deployment_of(name, digests[-1])
+        assert deployment["state"] == "succeeded", deployment["reason"]
+        held = holds(world, name)
+        assert len(held) <= 2, held
+    world.wait_answer(url, "5")
+    assert held == {hold_name(name, digest) for digest in digests[-2:]}
+
+    # What this program pulled and keeps no longer is gone; what others use, or pulled, is there.
+    repository = world.image("web").rpartition(":")[0]
+    present = [digest for digest in digests if exists(world, f"{repository}@{digest}")]
+    # (Version 1 was there before; version 2 is what the other target runs.)
+    assert present == [digests[0], digests[1], *digests[-2:]]
+    assert world.listener.target(world.name("stable"))["digest"] == stable["digest"] == digests[1]
+    assert exists(world, world.image("other"))
+
+
+def test_versions_with_tags_of_their_own_make_room_too(world: World) -> None:
+    labels = {"listener.keep": "1", "listener.tag.glob": "v*"}
+    world.push("web", Release("1"), tag="v1")
+    url = world.run("web", tag="v1", labels=labels)
+    listen(world, "web")
+    name = world.name("web")
+    for version in ("2", "3"):
+        digest = world.push("web", Release(version), tag=f"v{version}")
+        assert world.listener.deployment_of(name, digest)["state"] == "succeeded"
+    world.wait_answer(url, "3")
+    assert exists(world, world.image("web", "v1"))
+    assert not exists(world, world.image("web", "v2"))
+    assert exists(world, world.image("web", "v3"))
+
+    # What was pulled for nothing goes at once.
+    sick = world.push("web", Release("4", Behaviour.SICK), tag="v4")
+    assert world.listener.deployment_of(name, sick)["state"] == "rolled_back"
+    assert not exists(world, world.image("web", "v4"))
+    assert not exists(world, f"{world.image('web').rpartition(':')[0]}@{sick}")
+    assert f"{sick[7:19]}" not in world.engine.docker("images", "--format", "{{.Tag}}")
+    assert exists(world, world.image("web", "v3"))
+
+
+def test_images_are_held_again_where_somebody_pruned_the_holds(world: World) -> None:
+    world.begin("web", Release("1"))
+    name = world.name("web")
+    second = world.push("web", Release("2"))
+    assert world.listener.deployment_of(name, second)["state"] == "succeeded"
+    for hold in holds(world, name):
+        world.engine.docker("rm", hold)
+    third = world.push("web", Release("3"))
+    assert world.listener.deployment_of(name, third)["state"] == "succeeded"
+    assert {hold_name(name, second), hold_name(name, third)} <= holds(world, name)
+
+
+def holds(world: World, target: str) -> set[str]:
+    """The containers that hold images for a target; none of them ever ran."""
+    lines = world.engine.docker(
+        *("ps", "-a", "--filter", f"label=listener.pin={target}"),
+        *("--format", "{{.Names}} {{.State}}"),
+    ).splitlines()
+    assert all(line.endswith(" created") for line in lines)
+    return {line.split()[0] for line in lines}
+
+
+def exists(world: World, image: str) -> bool:
+    """Whether the engine has an image by this name."""
+    try:
+        return bool(world.engine.docker("image", "inspect", image))
+    except EngineTrouble:
+        return False

@@ -1,0 +1,81 @@
+"""What is refused at the start, in sentences, before anything was touched."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from stories import cli
+
+from lab.listener import Listener
+from lab.redis_server import RedisServer
+from lab.world import World
+
+SIX_MISTAKES = """\
+listen: 8080
+state_dir: {state}
+hooks:
+  hub: {{provider: dockerhubb, token: t}}
+  open: {{provider: generic}}
+targets:
+  web:
+    container: web
+    keep: 0
+    health: {{timeout: 5}}
+    strategie: recreate
+"""
+
+
+def test_six_mistakes_are_six_lines_and_nothing_is_started(tmp_path: Path) -> None:
+    file = tmp_path / "listener.yml"
+    file.write_text(SIX_MISTAKES.format(state=tmp_path / "state"))
+    done = subprocess.run(
+        [sys.executable, "-m", "listener", "run", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    lines = (done.stdout + done.stderr).splitlines()
+    found = [re.match(rf"{re.escape(str(file))}:(\d+): (\S+): \S.*", line) for line in lines]
+    assert all(found), lines
+    assert [match[2] for match in found if match] == [
+        "listen",
+        "hooks.hub.provider",
+        "hooks.open",
+        "targets.web.keep",
+        "targets.web.health.timeout",
+        "targets.web.strategie",
+    ]
+    assert [int(match[1]) for match in found if match] == [1, 4, 5, 9, 10, 11]
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_second_one_in_the_same_state_directory_is_refused(world: World) -> None:
+    world.listener.start()
+    second = Listener(world.directory / "second", {"state_dir": str(world.listener.state)})
+    second.start(ready=False)
+    assert second.wait() == 1
+    assert second.logs().startswith("listener: ")
+    assert str(world.listener.state) in second.logs()
+    assert "Traceback" not in second.logs()
+    assert world.listener.api("hosts")["hosts"][0]["name"] == world.session
+
+
+def test_check_warns_of_a_redis_that_forgets(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, durable=False) as forgetful:
+        listener = Listener(tmp_path / "one", {"redis": forgetful.url})
+        said = listener.cli("check").stdout
+        (line,) = (line for line in said.splitlines() if " redis: " in line)
+        assert line.startswith("warn")
+        assert "appendonly" in line.lower()
+
+
+def test_check_is_content_with_a_world_that_is_well(world: World) -> None:
+    world.begin("web")
+    said = cli(world, 0, "check")
+    assert f"target {world.name('web')}" in said
+    assert not [line for line in said.splitlines() if line.startswith("bad")]
