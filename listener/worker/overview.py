@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 from listener.drivers.engine import Engine
@@ -13,6 +14,8 @@ from listener.store import Archive, Ledger
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes
 
+# Seconds: what is shown already is written again only to say that this host lives.
+_SEEN_EVERY = 5.0
 _FAILURES = (State.FAILED, State.ROLLED_BACK, State.ROLLBACK_FAILED)
 _COUNTED = (*_FAILURES, State.SUCCEEDED)
 
@@ -31,6 +34,8 @@ class Overview:
         self._memories: dict[str, Memory] = {}
         self._last: dict[str, Deployment | None] = {}
         self.pauses: dict[str, Pause] = {}
+        self._shown: tuple[list[TargetView], list[str | None]] = ([], [])
+        self._shown_at = datetime.min.replace(tzinfo=UTC)
 
     async def memory(self, target: str) -> Memory:
         """What is known of a target; only this process changes it."""
@@ -82,13 +87,18 @@ class Overview:
         await self.read_pauses()
         views = [await self._view(target, target.name == ended) for target in targets]
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
+        now = utc_now()
+        shown = (views, running)
+        if shown == self._shown and (now - self._shown_at).total_seconds() < _SEEN_EVERY:
+            return
         host = HostView(
             name=self._host,
             engine_version=engine.version or None,
-            last_seen=utc_now(),
+            last_seen=now,
             running=tuple(id_ for id_ in running if id_),
         )
         await self._ledger.publish(views, host)
+        self._shown, self._shown_at = shown, now
         self._metrics.targets_seen(views)
 
     async def _view(self, target: Target, ended: bool) -> TargetView:

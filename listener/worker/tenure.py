@@ -205,11 +205,11 @@ class Tenure:
         self._changed.set()
 
     async def _publish(self) -> None:
+        self._changed.clear()
         targets = await self._discovery.targets()
         self.engine_problem = None
         await self._overview.publish(self._engine, targets)
         self._slots.wake()
-        self._changed.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), _PUBLISH_EVERY)
             await asyncio.sleep(_SETTLE)
