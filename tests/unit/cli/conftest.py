@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import sys
 import termios
@@ -39,6 +40,10 @@ class Ended:
         return json.loads(self.out)
 
 
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Shell:
     """Runs ``listener`` in an empty directory, without the environment of who tests."""
 
@@ -55,6 +60,8 @@ class Shell:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
+            # Whoever starts the tests in the background may have had Ctrl-C ignored for all of us.
+            preexec_fn=_heed_ctrl_c,
         )
 
     async def run(self, *arguments: str) -> Ended:

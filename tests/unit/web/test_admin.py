@@ -247,7 +247,7 @@ async def test_pushes_say_where_from_and_what_they_matched(
     await panel.pushes.read("h1", 1, 0)
     ((entry_id, _),) = await panel.pushes.read("h1", 1, 1)
     match = Match(target="web", host="h1", deployment="d1")
-    await ledger.admit([], {}, push=PushAck(entry_id=entry_id, push_id="p1", matches=(match,)))
+    await ledger.admit([], {}, pushes=[PushAck(entry_id=entry_id, push_id="p1", matches=(match,))])
     (entry,) = (await get(http, panel, "/api/v1/pushes?limit=5"))[1]["pushes"]
     assert RFC3339.fullmatch(entry["received_at"])
     assert (entry["hook"], entry["actor"], entry["targets"]) == ("hub", "ci", ["web"])
