@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from listener.drivers.container import baseline_of, split_tag
+from listener.drivers.container import split_tag
+from listener.drivers.current import baseline_of
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in

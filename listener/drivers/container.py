@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from listener.drivers.clone import CloneError, Setting, Snapshot, plan_clone
-from listener.drivers.current import CannotSwapError
+from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.difference import unexplained
 from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineError, NotFound
 from listener.drivers.names import parked_name
 from listener.faults import fault_point
-from listener.model.base import utc_now
 from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
 
 _ENGINE_PATIENCE = 10
@@ -266,17 +265,6 @@ class ContainerDriver:
             return await self._engine.inspect_container(ref)
         except NotFound:
             return None
-
-
-async def baseline_of(engine: Engine, container: str) -> Baseline:
-    """What the health of a container that was just started is judged against."""
-    inspect = await engine.inspect_container(container)
-    return Baseline(
-        container_id=inspect["Id"],
-        started_at=inspect["State"]["StartedAt"],
-        restart_count=inspect.get("RestartCount", 0),
-        watch_began=utc_now(),
-    )
 
 
 def _parts(journal: Journal) -> tuple[OldContainer, NewContainer]:

@@ -10,7 +10,8 @@ from listener.drivers.clone import CloneError, new_reference
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in
-from listener.model.journal import NewContainer, OldContainer
+from listener.model.base import utc_now
+from listener.model.journal import Baseline, NewContainer, OldContainer
 from listener.model.reference import parse_reference
 from listener.model.target import Memory, Target
 
@@ -82,3 +83,14 @@ def _known_digest(
         if good.image_id == image_id:
             return good.digest
     return digest_in(image, parse_reference(target.spelling).name)
+
+
+async def baseline_of(engine: Engine, container: str) -> Baseline:
+    """What the health of a container that was just started is judged against."""
+    inspect = await engine.inspect_container(container)
+    return Baseline(
+        container_id=inspect["Id"],
+        started_at=inspect["State"]["StartedAt"],
+        restart_count=inspect.get("RestartCount", 0),
+        watch_began=utc_now(),
+    )
