@@ -133,6 +133,8 @@ class Metrics:
             __version__
         ).set(1)
         self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
+        # Looking up a child costs more than counting on it, and hooks come by the thousand.
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def hook_known(self, hook: str) -> None:
         """Makes the series of a configured hook, so that its first event is an increase."""
@@ -142,8 +144,16 @@ class Metrics:
 
     def hook_answered(self, hook: str, provider: str, code: int, seconds: float) -> None:
         """Counts one answer; unknown hooks come with empty names."""
-        self._hook_requests.labels(hook, provider, str(code)).inc()
-        self._hook_duration.labels(hook).observe(seconds)
+        children = self._answers.get((hook, provider, code))
+        if children is None:
+            children = (
+                self._hook_requests.labels(hook, provider, str(code)),
+                self._hook_duration.labels(hook),
+            )
+            self._answers[hook, provider, code] = children
+        count, duration = children
+        count.inc()
+        duration.observe(seconds)
 
     def push_outcome(self, hook: str, outcome: PushOutcome, count: int = 1) -> None:
         """Counts pushes by what became of them."""

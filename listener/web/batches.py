@@ -14,7 +14,7 @@ from typing import Protocol
 from listener.model.push import Push
 
 STORE_TIMEOUT = 2.0
-"""Seconds that storing may take, waiting included; registries hang up soon after."""
+"""Seconds that one call may take; registries hang up soon after."""
 _FULL = 200
 
 Pushes = Sequence[tuple[Push, str]]
@@ -46,8 +46,7 @@ class Batches:
         self._waiting.append((pushes, answer))
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_all())
-        async with asyncio.timeout(STORE_TIMEOUT):
-            return await answer
+        return await answer
 
     async def _store_all(self) -> None:
         try:
