@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.proc import cpu_seconds
+
 CONNECTIONS = 16
 
 _SCRIPT = """
@@ -40,16 +42,27 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where to post what, and the process that answers."""
+
+    url: str
+    pid: int
+    request: Request
+
+
+@dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw; seconds."""
+    """What one run of wrk saw, and the processor time that one request took; seconds."""
 
     per_second: float
+    cpu: float
     p99: float
     errors: int
 
 
-def drive(directory: Path, url: str, request: Request, *, seconds: float = 3.0) -> Load:
+def drive(directory: Path, server: Server, *, seconds: int = 3) -> Load:
     """Posts as fast as sixteen connections take it."""
+    request = server.request
     values = {
         "HEADERS": "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in request.headers.items()),
         "PREFIX": secrets.token_hex(4),
@@ -63,14 +76,21 @@ def drive(directory: Path, url: str, request: Request, *, seconds: float = 3.0) 
         text = text.replace(name, value)
     script = directory / "load.lua"
     script.write_text(text)
+    used = cpu_seconds(server.pid)
     answer = subprocess.run(
         [
-            *("taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"),
-            *("-s", str(script), url),
+            *("taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"),
+            *("-s", str(script), server.url),
         ],
         capture_output=True,
         text=True,
         check=True,
     )
     result = json.loads(answer.stdout.rpartition("RESULT ")[2])
-    return Load(result["requests"] / result["seconds"], result["p99"], result["errors"])
+    used = cpu_seconds(server.pid) - used
+    return Load(
+        per_second=result["requests"] / result["seconds"],
+        cpu=used / result["requests"],
+        p99=result["p99"],
+        errors=result["errors"],
+    )

@@ -71,12 +71,13 @@ def _deploy(world: World, version: str) -> tuple[float, float]:
 
 
 class _Hand:
-    """The calls of a swap, made by hand on a container of the same kind."""
+    """The calls that a swap makes of the engine, made by hand on a container of the same kind."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._port = free_port()
         self._old = ""
+        self._image = ""
 
     async def swap(self, version: str) -> tuple[float, float]:
         """Seconds from the push to the start, and of the gap."""
@@ -90,24 +91,16 @@ class _Hand:
             await engine.close()
 
     async def _swap(self, engine: Engine, version: str) -> tuple[float, float]:
-        world = self._world
-        repository = f"{world.registry.host}/{world.repository('hand')}"
-        digest = world.push("hand", Release(version))
+        digest = self._world.push("hand", Release(version))
+        name, before = self._world.name("hand"), self._world.name("hand-before")
         began = time.time()
-        image = await engine.pull(repository, digest, None)
-        await engine.tag_image(str(image["Id"]), repository, "latest")
-        name = world.name(f"hand-{version}")
-        body = {
-            "Image": f"{repository}:latest",
-            "HostConfig": {
-                "PortBindings": {
-                    f"{PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self._port)}]
-                }
-            },
-        }
-        new, _ = await engine.create_container(name, body)
+        await self._look(engine)
+        image = await self._pull(engine, digest)
+        new = await self._create(engine, f"{name}-new")
         await engine.inspect_container(new)
-        await engine.rename(new, f"{name}-renamed")
+        if self._old:
+            await engine.inspect_container(self._old)
+            await engine.rename(self._old, before)
         await engine.rename(new, name)
         if self._old:
             await engine.stop(self._old, 10)
@@ -118,8 +111,39 @@ class _Hand:
             ended = (await engine.inspect_container(self._old))["State"]["FinishedAt"]
             gap = started - _moment(ended)
             await engine.remove(self._old, volumes=True, force=True)
-        self._old = new
+        self._old, self._image = new, image
         return started - began, gap
+
+    async def _look(self, engine: Engine) -> None:
+        """What runs now, and what it came from."""
+        if self._old:
+            await engine.inspect_container(self._old)
+            await engine.inspect_image(self._image)
+
+    async def _pull(self, engine: Engine, digest: str) -> str:
+        """The new image, under the name that the container has it by; the old one keeps one."""
+        repository = f"{self._world.registry.host}/{self._world.repository('hand')}"
+        image = str((await engine.pull(repository, digest, None))["Id"])
+        await engine.tag_image(image, repository, "new")
+        if self._old:
+            await engine.tag_image(self._image, repository, "before")
+        await engine.tag_image(image, repository, "latest")
+        return image
+
+    async def _create(self, engine: Engine, name: str) -> str:
+        published = [{"HostIp": "127.0.0.1", "HostPort": str(self._port)}]
+        body = {
+            "Image": self._world.image("hand"),
+            "HostConfig": {
+                "PortBindings": {f"{PORT}/tcp": published},
+                "RestartPolicy": {"Name": "unless-stopped"},
+            },
+        }
+        await engine.remove(name, volumes=True, force=True)
+        new, _ = await engine.create_container(name, body)
+        await engine.inspect_container(new)
+        await engine.inspect_image(self._world.image("hand"))
+        return new
 
 
 def _moment(text: str) -> float:
