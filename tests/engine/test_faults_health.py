@@ -166,7 +166,9 @@ def told(world: World) -> dict[str, Told]:
     found = {}
     for row in rows:
         name = world.name(row.app)
-        deployment = world.listener.deployment_of(name, digests[row.app], timeout=90)
+        # An engine that pulls twenty images at once may let one of them hang; after two minutes
+        # without a word the pull is begun again.
+        deployment = world.listener.deployment_of(name, digests[row.app], timeout=200)
         answers = http.what_answers(urls[row.app])
         found[row.app] = Told(deployment, before[row.app], world.container(row.app), answers)
     return found
