@@ -36,6 +36,18 @@ def measure(directory: Path) -> list[Figure]:
                 "every target is seen",
                 timeout=60,
             )
+            # A deployment each: as many series as after a week of work.
+            world.push("other", Release("2"))
+            wait_for(
+                lambda: (
+                    world.listener.metric("listener_deployments_total", state="succeeded")
+                    == _TARGETS - 1
+                ),
+                "every target was deployed once",
+                timeout=120,
+                every=0.5,
+            )
+            world.listener.quiet()
             slow = Release("2", Behaviour.SLOW, seconds=_SECONDS, check=Check(start_period=60))
             world.push("web", slow)
             took = asyncio.run(_load(world))
