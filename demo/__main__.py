@@ -26,8 +26,12 @@ from lab.world import World
 def main(arguments: list[str]) -> int:
     """Runs the demo or ends a kept one; returns the exit code."""
     screen = Screen()
-    if arguments[:1] == ["end"] and len(arguments) == 2:
-        return kept.end(Path(arguments[1]), screen)
+    match arguments:
+        case ["end", directory]:
+            return kept.end(Path(directory), screen)
+        case [_, *_]:
+            screen.verdict(False, "Usage: python -m demo [end DIR]")
+            return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(screen)

@@ -14,6 +14,8 @@ from lab.world import HOOK, World
 APP = "web"
 _PATIENCE = 120.0
 """Seconds for one deployment to end."""
+_GLANCE = 0.2
+"""Seconds for one look at the app: a packet lost in a swap is sent again only after a second."""
 
 
 def tell(world: World, screen: Screen) -> bool:
@@ -74,10 +76,10 @@ def _push(world: World, screen: Screen, release: Release) -> str:
 def _watch(world: World, screen: Screen, url: str, digest: str) -> str:
     """Tells what listener and app do until the deployment of a digest has ended; returns how."""
     deadline = time.monotonic() + _PATIENCE
-    answer = http.what_answers(url)
+    answer = http.what_answers(url, timeout=_GLANCE)
     state = ""
     while time.monotonic() < deadline:
-        now = http.what_answers(url)
+        now = http.what_answers(url, timeout=_GLANCE)
         if now != answer:
             screen.answer(now)
             answer = now
@@ -89,7 +91,8 @@ def _watch(world: World, screen: Screen, url: str, digest: str) -> str:
             screen.state(state, mine["reason"] if final else None)
             if final:
                 if mine["gap_seconds"] is not None:
-                    screen.event(f"          nobody served for {mine['gap_seconds']:.2f} s in all")
+                    gap = f"{mine['gap_seconds']:.2f} s"
+                    screen.event(f"          {gap} from the old one's end to the new one's start")
                 return state
         time.sleep(0.05)
     raise NeverHappened(f"the deployment did not end within {_PATIENCE:g} s")

@@ -65,10 +65,10 @@ def post_json(url: str, content: object, headers: Mapping[str, str] | None = Non
     return request("POST", url, body, {"Content-Type": "application/json", **(headers or {})})
 
 
-def what_answers(url: str) -> str | None:
+def what_answers(url: str, *, timeout: float = 2.0) -> str | None:
     """The version that a user of the app sees now, or None where nobody answers."""
     try:
-        answer = get(url, timeout=2.0)
+        answer = get(url, timeout=timeout)
     except OSError:
         return None
     return answer.text.strip() if answer.status == 200 else None
