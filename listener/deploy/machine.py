@@ -32,7 +32,7 @@ from listener.deploy.outcomes import (
     Sick,
     Started,
 )
-from listener.model.deployment import Deployment, State, Step
+from listener.model.deployment import Deployment, State, Step, Trigger
 from listener.model.journal import Journal, NewContainer, Phase
 
 STATE_OF = {
@@ -161,15 +161,18 @@ def _finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     steps = journal.deployment.steps
     if not steps:
         return journal
-    last = steps[-1].model_copy(update={"finished_at": now, "detail": _detail(outcome)})
+    detail = _detail(journal.deployment, outcome)
+    last = steps[-1].model_copy(update={"finished_at": now, "detail": detail})
     deployment = journal.deployment.model_copy(update={"steps": (*steps[:-1], last)})
     return journal.model_copy(update={"deployment": deployment})
 
 
-def _detail(outcome: Outcome) -> str | None:
+def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
     match outcome:
         case Resolved(digest, tag):
-            return f"{tag} is {digest}" if tag else digest
+            # Only where the registry was asked is it what the tag means.
+            asked = deployment.trigger is not Trigger.ROLLBACK and deployment.to_digest is None
+            return f"{tag} is {digest}" if asked and tag else digest
         case Pulled(_, detail) | Done(detail) | Committed(_, detail):
             return detail
         case Created(_, warnings):

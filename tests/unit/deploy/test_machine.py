@@ -218,3 +218,13 @@ def test_the_reason_of_a_rollback_is_what_the_watch_saw() -> None:
     toy, saved = Toy(sick=True), [fresh()]
     run(toy, saved, kill_at=0)
     assert saved[-1].deployment.reason == "unhealthy"
+
+
+def test_only_what_the_registry_said_is_told_as_the_meaning_of_a_tag() -> None:
+    journal = begin(fresh(), utc_now())
+    back = journal.deployment.model_copy(update={"trigger": Trigger.ROLLBACK})
+    details = [
+        advance(one, Resolved(NEW_DIGEST, "latest"), utc_now()).deployment.steps[0].detail
+        for one in (journal, journal.model_copy(update={"deployment": back}))
+    ]
+    assert details == [f"latest is {NEW_DIGEST}", NEW_DIGEST]
