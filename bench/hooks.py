@@ -21,7 +21,7 @@ from lab.process import Process
 from lab.redis_server import RedisServer
 from lab.waiting import wait_for
 
-_ROUNDS = 5
+_ROUNDS = 15
 _IMAGE = '{"image":"registry.example.com/shop/api:1.4.2","digest":"sha256:' + "5c" * 32 + '"}'
 
 

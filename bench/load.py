@@ -60,7 +60,7 @@ class Load:
     errors: int
 
 
-def drive(directory: Path, server: Server, *, seconds: int = 3) -> Load:
+def drive(directory: Path, server: Server, *, seconds: int = 1) -> Load:
     """Posts as fast as sixteen connections take it."""
     request = server.request
     values = {

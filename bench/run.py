@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,6 +29,8 @@ _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
 def main(names: list[str]) -> int:
     """Measures the named figures, or all."""
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}")
+    # Ended from outside, what was started is still ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     missed = 0
     for name in names or _FIGURES:
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
