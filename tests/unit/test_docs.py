@@ -9,8 +9,10 @@ import click
 import yaml
 
 from listener.cli.main import cli
-from listener.config import load
+from listener.config import is_enabled, load, settings_from_labels
+from listener.model.target import TargetSettings
 from listener.store import keys
+from listener.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -22,13 +24,19 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
-    password = tmp_path / "registry"
-    password.write_text("secret\n")
+    (tmp_path / "hook").write_text("a-token\n")
     text = next(block for block in blocks("yaml") if "hooks:" in block)
     file = tmp_path / "listener.yml"
-    file.write_text(text.replace("/run/secrets/registry", str(password)))
-    settings = load(file, {"REGISTRY_TOKEN": "a-token"})
+    file.write_text(text.replace("/etc/listener/", f"{tmp_path}/"))
+    settings = load(file, {})
     assert settings.targets["web"].container == "web"
+    assert [token.get_secret_value() for token in settings.hooks["private"].tokens] == ["a-token"]
+
+
+def test_the_labels_of_the_readme_make_a_target() -> None:
+    labels = dict(re.findall(r"--label (\S+?)=(\S+)", "\n".join(blocks("sh"))))
+    assert is_enabled(labels)
+    assert settings_from_labels("web", labels, TargetSettings()).health.timeout == 90
 
 
 def test_the_registrys_setting_is_yaml_and_names_the_hook() -> None:
@@ -38,7 +46,7 @@ def test_the_registrys_setting_is_yaml_and_names_the_hook() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    typed = re.findall(r"^listener ([a-z]+)", "\n".join(blocks("sh")), re.MULTILINE)
+    typed = re.findall(r"\blistener ([a-z]+)", "\n".join(blocks("sh")))
     [table] = re.findall(r"## Commands\n(.*?)\nExit codes", README, re.DOTALL)
     named = re.findall(r"`(?:listener )?([a-z]+)`", table)
     known = cli.list_commands(click.Context(cli))
@@ -59,12 +67,25 @@ def test_the_rooms_are_where_the_map_shows_them() -> None:
             assert (ROOT / "listener" / room).exists(), room
 
 
-def test_the_keys_of_the_map_are_the_stores() -> None:
-    assert keys.PUSHES == "listener:pushes"
-    text = (ROOT / "listener" / "store" / "keys.py").read_text()
-    for key in ("dedupe", "matches", "commands", "lanes", "swaps", "memory", "views", "deployment"):
-        assert f"`{key}:" in ARCHITECTURE
-        assert key in text
+def test_the_map_shows_every_key_of_the_store() -> None:
+    said = set(re.findall(r"`([a-z]+)(?::[A-Z…:]+)?`", ARCHITECTURE))
+    plain = [keys.SCHEMA, keys.PUSHES, keys.HISTORY, keys.HOSTS, keys.PAUSED]
+    one = [keys.dedupe, keys.matches, keys.commands, keys.lanes, keys.swaps, keys.memory]
+    more = [keys.views, keys.deployment, keys.lease, keys.fence]
+    made = [*plain, *(key("x") for key in (*one, *more)), keys.history("x", "y")]
+    names = {key.removeprefix(keys.PREFIX).partition(":")[0] for key in made}
+    assert names <= said
+
+
+def test_every_metric_of_the_documents_exists() -> None:
+    metrics = Metrics()
+    metrics.watch_queue(dict)
+    known = set()
+    for family in metrics.registry.collect():
+        known |= {family.name, f"{family.name}_total"}
+    named = set(re.findall(r"`(listener_[a-z_]+)`", README + ARCHITECTURE))
+    assert len(named) >= 5
+    assert named <= known
 
 
 def test_the_compose_file_gives_the_socket_to_the_worker_alone() -> None:
