@@ -18,6 +18,7 @@ from lab.waiting import NeverHappened, wait_for
 from lab.world import HOOK, World
 
 _NOTE = "demo.json"
+_CLONE = Path(__file__).parents[1]
 
 
 def note(world: World, directory: Path) -> None:
@@ -47,7 +48,7 @@ def explain(world: World, directory: Path, screen: Screen) -> None:
     screen.fact("status", f"{sys.executable} -m listener status --config {world.listener.file}")
     if world.engine.process:
         screen.fact("engine", f"export DOCKER_HOST={world.engine.url}")
-    screen.fact("end it", f"{sys.executable} -m demo end {directory}")
+    screen.fact("end it", f"cd {_CLONE} && {sys.executable} -m demo end {directory}")
 
 
 def end(directory: Path, screen: Screen) -> int:
