@@ -9,17 +9,29 @@ import jsonschema
 import pytest
 import yaml
 
-from listener.config import load
+from listener.config import ConfigError, load
 from listener.config.schema import schema
 
 SHIPPED = Path(__file__).parents[3] / "config"
 SCHEMA = json.loads((SHIPPED / "schema.json").read_text())
 
 
-def test_the_example_loads_without_any_environment() -> None:
-    settings = load(SHIPPED / "listener.yml", {})
+NAMES = ("HUB_TOKEN", "REGISTRY_TOKEN", "REGISTRY_TOKEN_OLD", "GITHUB_SECRET", "REGISTRY_PASSWORD")
+
+
+def test_the_example_loads_with_the_secrets_that_it_names() -> None:
+    settings = load(SHIPPED / "listener.yml", dict.fromkeys(NAMES, "a-secret"))
     assert set(settings.targets) == {"web", "api", "jobs", "docs"}
     assert set(settings.hooks) == {"hub", "private", "packages", "ci"}
+
+
+def test_the_example_taken_by_accident_refuses_to_start() -> None:
+    # It lies where `listener run` in a clone finds it; a secret that everybody knows is none.
+    with pytest.raises(ConfigError) as caught:
+        load(SHIPPED / "listener.yml", {})
+    assert [name for name in NAMES for line in caught.value.problems if f"no {name}:" in line] == [
+        *NAMES
+    ]
 
 
 def test_the_schema_is_up_to_date() -> None:
