@@ -164,7 +164,7 @@ class Discovery:
             return "it is a task of a Swarm service, which Swarm itself replaces"
         if "PODMAN_SYSTEMD_UNIT" in labels:
             return "it belongs to a systemd unit, which would create it again"
-        if target.container_id == self._self_id:
+        if self._self_id and target.container_id.startswith(self._self_id):
             return "it is this program itself"
         return None
 
@@ -207,7 +207,7 @@ def _health(summary: Mapping[str, Any]) -> HealthWord:
 
 
 def _own_container() -> str:
-    """The id of the container that this process runs in; empty outside of one."""
+    """The id of the container that this process runs in, or its beginning; empty outside."""
     try:
         text = _OWN_MOUNTS.read_text()
     except OSError:
