@@ -16,13 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lab import http
 from lab.ports import free_port
-from lab.process import Process
+from lab.process import Process, Server
 from lab.waiting import wait_for
 
 FINAL = ("succeeded", "rolled_back", "failed", "superseded", "skipped", "rollback_failed")
 
 
-class Listener:
+class Listener(Server):
     """`listener run` (or serve, work) on free ports with a state directory of its own.
 
     `settings` is laid over what the lab fills in: ports, state directory, engine, host name.
@@ -55,17 +55,6 @@ class Listener:
         self.env = dict(env or {})
         self.log = directory / "listener.log"
         self._process = Process(self._command(verb), self.log, env=self.env)
-
-    def __enter__(self) -> Listener:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     # -- its life ---------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 
 class MissingPart(Exception):
@@ -101,3 +103,26 @@ class Process:
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, for messages."""
         return "\n".join(self.logs().splitlines()[-lines:])
+
+
+class Server(ABC):
+    """Something that is started on entry and stopped on leaving, also where its start fails."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Returns once it answers."""
+
+    @abstractmethod
+    def stop(self) -> object:
+        """Ends it in order; fine where it does not run."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

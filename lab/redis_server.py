@@ -7,11 +7,11 @@ import socket
 from pathlib import Path
 
 from lab.ports import free_port
-from lab.process import Process, program
+from lab.process import Process, Server, program
 from lab.waiting import wait_for
 
 
-class RedisServer:
+class RedisServer(Server):
     """redis-server on a free port of 127.0.0.1; killing and starting it again keeps its data."""
 
     def __init__(self, directory: Path, *, durable: bool = True) -> None:
@@ -29,17 +29,6 @@ class RedisServer:
             ],
             directory / "redis.log",
         )
-
-    def __enter__(self) -> RedisServer:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Starts it and returns once it answers PONG."""

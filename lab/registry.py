@@ -12,7 +12,7 @@ import yaml
 
 from lab import http
 from lab.ports import free_port
-from lab.process import Process, program
+from lab.process import Process, Server, program
 from lab.waiting import wait_for
 
 USER, PASSWORD = "ci", "lab-password"
@@ -29,7 +29,7 @@ class Notify:
     ignore_pulls: bool = False
 
 
-class Registry:
+class Registry(Server):
     """docker-registry on a free port of 127.0.0.1; stopping and starting it keeps its images."""
 
     def __init__(
@@ -47,17 +47,6 @@ class Registry:
         self.process = Process(
             [program("docker-registry"), "serve", str(file)], directory / "registry.log"
         )
-
-    def __enter__(self) -> Registry:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def auth(self) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -49,7 +50,7 @@ class Runner:
             memory = _with_old(journal, memory)
         while not journal.deployment.state.final:
             journal = begin(journal, utc_now())
-            await self.insist(lambda journal=journal: self._ledger.save(journal))  # type: ignore[misc] # bound now, not at the call
+            await self.insist(partial(self._ledger.save, journal))
             fault_point(f"before-{journal.phase}")
             outcome = await self._perform_and_report(journal, memory)
             fault_point(journal.phase)

@@ -67,7 +67,8 @@ class Deployment(Noun):
     start where a person named it; `hint` is the digest that the push named. `force` deploys a
     digest that would otherwise be skipped.
     `pushes` are the ids that led here, `received_at` the arrival of the first of them.
-    `gap_seconds` is how long nobody answered for the target, as seen from the engine.
+    `gap_seconds` is the time between the end of the old container and the start of the new one,
+    by the engine's clock; the way back of a rollback is not in it.
     `logs` are the last lines of a container that failed.
     """
 
