@@ -144,7 +144,7 @@ def _faulted(journal: Journal, reason: str, now: datetime) -> Journal:
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.phase is Phase.REVERT_WATCH:
-        return _faulted(journal, f"the container that ran before is {sick.reason}", now)
+        return _faulted(journal, f"the container that ran before: {sick.reason}", now)
     logs = {"logs": sick.logs}
     if journal.target.settings.rollback or sick.kind == "start_error":
         return _go(journal, Phase.REVERT, deployment=logs, verdict=sick.reason)
