@@ -28,7 +28,7 @@ def test_policies_take_what_fits_and_leave_the_rest(world: World) -> None:
 
     # A push that does not fit is known, and nothing else.
     for app, tag in (("semver", "2.0.0"), ("glob", "dev-2"), ("regex", "r2-rc"), ("exact", "r1")):
-        digest = world.push(app, Release("no"), tag=tag)
+        digest = world.push(app, Release(f"no-{app}"), tag=tag)
         push = wait_for(lambda digest=digest: seen(world, digest), f"the push of {tag} is seen")
         assert push["matches"][0]["deployment"] is None
         assert tag in push["matches"][0]["reason"]
