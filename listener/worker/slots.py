@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 
@@ -22,6 +21,7 @@ from listener.store import LeaseLost
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes, ended_early
 from listener.worker.overview import Overview, running_digest
+from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
 
@@ -125,8 +125,7 @@ class Slots:
             if self._lanes.running(waiting.target) is not None:
                 continue
             pause = min(pause, await self._consider(waiting))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), pause)
+        await until(self._wake, pause)
 
     async def _consider(self, waiting: Deployment) -> float:
         """Starts a deployment, or answers in how many seconds to look again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import structlog
 
@@ -25,6 +24,7 @@ from listener.worker.admission import Admission, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
 from listener.worker.slots import Slots
+from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
 
@@ -210,9 +210,8 @@ class Tenure:
         self.engine_problem = None
         await self._overview.publish(self._engine, targets)
         self._slots.wake()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), _PUBLISH_EVERY)
-            await asyncio.sleep(_SETTLE)
+        await until(self._changed, _PUBLISH_EVERY)
+        await asyncio.sleep(_SETTLE)
 
     async def _hear_events(self) -> None:
         """Events only wake; what the engine lists is the truth."""

@@ -14,6 +14,7 @@ from listener.registry import Credentials, Resolver
 from listener.store import Archive, Lease, LeaseLost, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.tenure import Tenure
+from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
 
@@ -133,8 +134,7 @@ class Worker:
         if self._problem != sentence:
             log.warning(f"waiting for {what}", host=self.settings.host, reason=reason)
         self._told(sentence)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), _RETRY_EVERY)
+        await until(self._stopping, _RETRY_EVERY)
 
     def _told(self, problem: str | None) -> None:
         self._problem = problem
