@@ -40,7 +40,7 @@ from listener.store import (
 from listener.telemetry import Metrics
 from listener.web.admin import admin_app
 from listener.web.auth import Gate
-from listener.web.hooks import Hooks, UnusableHooks
+from listener.web.hooks import Hooks
 from listener.web.metrics_page import MetricsPage
 from listener.web.public import public_app
 from listener.worker import Worker
@@ -71,7 +71,7 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
         return _WRONG
     try:
         return asyncio.run(_Process(settings, roles, config_path).run())
-    except (AlreadyRunning, EmbeddedError, NewerSchema, UnusableHooks, _CannotListen) as problem:
+    except (AlreadyRunning, EmbeddedError, NewerSchema, _CannotListen) as problem:
         sys.stderr.write(f"listener: {problem}\n")
         return _FAILED
 
@@ -250,9 +250,6 @@ class _Process:
         except ConfigError as problem:
             self._refuse_config(problem.problems)
             self._settings = self._settings.model_copy(update={"files": problem.files})
-            return
-        except UnusableHooks as problem:
-            self._refuse_config(problem.problems)
             return
         for name in self._hooks.names if self._hooks is not None else ():
             self._metrics.hook_known(name)

@@ -1,10 +1,11 @@
 """The configuration: a YAML file, the environment and mounted secrets, or container labels."""
 
 from listener.config.document import ConfigError
+from listener.config.hook import Hook, Oidc, Rate
 from listener.config.labels import LabelError, is_enabled, settings_from_labels
 from listener.config.load import find_config, load
 from listener.config.quantities import Address
-from listener.config.settings import Admin, History, Hook, Registry, Settings
+from listener.config.settings import Admin, History, Registry, Settings
 from listener.config.watch import changes
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "History",
     "Hook",
     "LabelError",
+    "Oidc",
+    "Rate",
     "Registry",
     "Settings",
     "changes",

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from listener.config.document import Document, KeyPath
+from listener.config.hook_rules import check_hook
 from listener.config.quantities import Address, is_name, parse_registry_host
-from listener.config.secret_values import SECRETS, Secret
+from listener.config.secret_values import SECRETS
 from listener.config.settings import Admin, Contents
 
 RUNS = ("container", "compose", "service")
 OWN_KEYS = ("image", "tag", *RUNS, "host")
 """Keys that make sense for one target only and so have no default."""
 _NOT_A_NAME = "use letters, digits, '.', '_' and '-' only, at most 128, and begin with no sign"
-_UNSIGNED = ("distribution", "dockerhub")
 
 
 def check_combinations(document: Document) -> None:
@@ -28,7 +28,7 @@ def check_combinations(document: Document) -> None:
     _ports(document)
     for path, hook in _entries(contents, "hooks"):
         _name(document, path)
-        _proof(document, path, hook)
+        check_hook(document, path, hook)
     _registries(document)
     defaults = contents.get("defaults")
     for key in defaults if isinstance(defaults, dict) else ():
@@ -71,32 +71,6 @@ def _ports(document: Document) -> None:
         )
 
 
-def _given(section: Mapping[str, object], secret: Secret) -> list[str]:
-    return [key for key in secret.spellings if key in section]
-
-
-def _proof(document: Document, path: KeyPath, hook: dict[str, object]) -> None:
-    token, hmac_secret = (secret for secret in SECRETS if secret.section == ("hooks", "*"))
-    signed = _given(hook, hmac_secret)
-    proofs = _given(hook, token) + signed + (["allow_cidrs"] if hook.get("allow_cidrs") else [])
-    anybody = hook.get("unauthenticated") in (True, "true")
-    if not proofs and not anybody:
-        document.report(
-            path,
-            "anybody could call this hook: give token, hmac_secret or allow_cidrs, "
-            "or say unauthenticated: true",
-        )
-    if proofs and anybody:
-        document.report((*path, "unauthenticated"), f"contradicts {proofs[0]}: remove one of them")
-    if signed and hook.get("provider") in _UNSIGNED:
-        document.report(
-            (*path, signed[0]),
-            f"{hook['provider']} signs nothing, so no call would ever pass: use token",
-        )
-    if hook.get("repositories") == []:
-        document.report((*path, "repositories"), "is empty: remove the key to allow all of them")
-
-
 def _registries(document: Document) -> None:
     owners: dict[str, str] = {}
     entries = list(_entries(document.contents, "registries"))
@@ -127,7 +101,7 @@ def _claim(
 
 def _login(document: Document, path: KeyPath, entry: dict[str, object]) -> None:
     have = {
-        secret.key: _given(entry, secret)
+        secret.key: secret.given(entry)
         for secret in SECRETS
         if secret.section == ("registries", "*")
     }

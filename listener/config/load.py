@@ -14,8 +14,7 @@ from listener.config.document import ConfigError, Document, KeyPath, read_docume
 from listener.config.quantities import parse_registry_host
 from listener.config.secret_values import resolve_secrets
 from listener.config.sentences import NO_VALUE, report_errors
-from listener.config.settings import LOCAL_ENGINE, Contents, Hook, Settings
-from listener.model.base import Noun
+from listener.config.settings import LOCAL_ENGINE, Contents, Settings
 from listener.model.target import TargetSettings
 
 PLACES = (Path("config/listener.yml"), Path("/etc/listener/listener.yml"))
@@ -141,15 +140,14 @@ def _refuse_unsupported(document: Document) -> None:
     defaults = top.get("defaults")
     if isinstance(defaults, dict):
         top["defaults"] = _stripped(document, ("defaults",), defaults, unsupported.TARGET)
-    for section, rows in (("hooks", unsupported.HOOK), ("targets", unsupported.TARGET)):
-        entries = top.get(section)
-        if isinstance(entries, dict):
-            top[section] = {
-                name: _stripped(document, (section, name), entry, rows)
-                if isinstance(entry, dict)
-                else entry
-                for name, entry in entries.items()
-            }
+    targets = top.get("targets")
+    if isinstance(targets, dict):
+        top["targets"] = {
+            name: _stripped(document, ("targets", name), entry, unsupported.TARGET)
+            if isinstance(entry, dict)
+            else entry
+            for name, entry in targets.items()
+        }
 
 
 def _stripped(
@@ -158,9 +156,8 @@ def _stripped(
     section: dict[str, object],
     rows: tuple[unsupported.Row, ...],
 ) -> dict[str, object]:
-    models: dict[KeyPath, type[Noun]] = {(): Contents, ("hooks",): Hook}
-    model = models.get(path[:1], TargetSettings)
-    kept, refused = unsupported.strip(section, rows, model.model_fields)
+    fields = (TargetSettings if path else Contents).model_fields
+    kept, refused = unsupported.strip(section, rows, fields)
     for key in refused:
         document.report((*path, key), unsupported.SENTENCE)
     return kept

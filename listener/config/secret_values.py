@@ -5,7 +5,7 @@ A secret's value is in no message, whatever is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Secret:
     def spellings(self) -> tuple[str, ...]:
         """The keys of the file that give it; only one may be used at a time."""
         return tuple(dict.fromkeys((self.key, f"{self.key}_file", self.field)))
+
+    def given(self, section: Mapping[str, object]) -> list[str]:
+        """Those of the spellings that a section has."""
+        return [key for key in self.spellings if key in section]
 
 
 SECRETS = (
@@ -74,7 +78,7 @@ def _sections(
 
 
 def _resolve(document: Document, path: KeyPath, section: dict[str, object], secret: Secret) -> None:
-    given = [key for key in secret.spellings if key in section]
+    given = secret.given(section)
     if not given:
         return
     if len(given) > 1:

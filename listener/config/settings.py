@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from listener.config.hook import Hook
 from listener.config.quantities import Address, Network, RegistryHost, Size, is_name
 from listener.model.base import Count, Noun, Seconds
 from listener.model.target import TargetSettings
 
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
-ProviderName = Literal["distribution", "dockerhub", "github", "generic"]
 _REDIS = re.compile(r"(rediss?://[^/\s]+(/\S*)?|unix://(\S*@)?/\S+)")
 _ENGINE = re.compile(r"(unix:///\S+|(tcp|https?)://[^/\s]+\S*)")
 
@@ -44,16 +44,9 @@ def _name(value: str) -> str:
     return value
 
 
-def _not_empty(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty: give a value or remove the key")
-    return value
-
-
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 EngineUrl = Annotated[str, AfterValidator(_engine_url)]
 Name = Annotated[str, AfterValidator(_name)]
-Text = Annotated[str, AfterValidator(_not_empty)]
 
 
 class Admin(Noun):
@@ -70,22 +63,6 @@ class History(Noun):
     pushes: Seconds = 7 * 86400.0
 
 
-class Hook(Noun):
-    """One URL that a registry calls, and how the caller proves who it is.
-
-    Any of `tokens` and of `hmac_secrets` is taken, so that they can be rotated. `registry` is the
-    only registry that the hook may speak for, and names it where the payload does not.
-    """
-
-    provider: ProviderName
-    tokens: tuple[SecretStr, ...] = ()
-    hmac_secrets: tuple[SecretStr, ...] = ()
-    allow_cidrs: tuple[Network, ...] = ()
-    unauthenticated: bool = False
-    repositories: tuple[Text, ...] = ()
-    registry: RegistryHost | None = None
-
-
 class Registry(Noun):
     """A registry, the other names that pushes may carry for it, and how to log in."""
 
@@ -98,7 +75,8 @@ class Registry(Noun):
 class Contents(Noun):
     """Everything that the file may say.
 
-    `redis` may hold a password and stays out of the repr. `scope` is whose labels count: those of
+    `redis` may hold a password and stays out of the repr. `trusted_proxies` are those whose
+    ``X-Forwarded-For`` is believed. `scope` is whose labels count: those of
     containers with the same ``listener.scope``.
     """
 
@@ -111,6 +89,7 @@ class Contents(Noun):
     scope: Name | None = None
     concurrency: Count = 4
     max_body: Size = 2**20
+    trusted_proxies: tuple[Network, ...] = ()
     shutdown_grace: Seconds = 30.0
     history: History = History()
     self_update: bool = False

@@ -9,22 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 SENTENCE = "is not supported by this version yet"
-_LATER_PROVIDERS = frozenset(
-    {
-        "gitlab",
-        "harbor",
-        "quay",
-        "acr",
-        "ecr",
-        "gar",
-        "gitea",
-        "nexus",
-        "artifactory",
-        "zot",
-        "cloudevents",
-        "auto",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +38,6 @@ TOP = (
     Row("self_update", harmless=(False, "false")),
     Row("redis", prefix="redis+sentinel://"),
 )
-HOOK = (Row("provider", refused=_LATER_PROVIDERS),)
 TARGET = (
     Row("preflight", harmless=(False, "false")),
     Row("release"),

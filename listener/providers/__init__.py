@@ -12,12 +12,12 @@ from listener.providers.events import (
     Event,
     NotUnderstood,
     Parsed,
-    Provider,
     Request,
-    SignatureScheme,
+    Sender,
 )
 from listener.providers.generic import Generic
 from listener.providers.github import GitHub
+from listener.providers.provider import Provider
 
 _ALL: tuple[Provider, ...] = (Distribution(), DockerHub(), Generic(), GitHub())
 
@@ -32,5 +32,5 @@ __all__ = [
     "Parsed",
     "Provider",
     "Request",
-    "SignatureScheme",
+    "Sender",
 ]

@@ -5,25 +5,25 @@ code of registry/notifications. One request carries an envelope of unrelated eve
 image makes about eight of them (each layer is a push too, and so are our own pulls), and one of
 these names the tag. What is not answered with success is sent again without limit and holds up
 everything behind it, so an event that cannot be used is passed over with a reason. The host is
-that of the event's URL, then the one that the client spoke to; it is only a name for the one
-registry that sends, so a hook's `registry` overrides both.
+that of the event's URL, then the one that the client spoke to, then the hook's `registry`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from urllib.parse import urlsplit
 
-from listener.model.reference import BadReference, make_reference
+from listener.model.reference import BadReference, Reference, make_reference
 from listener.providers.events import (
     MAX_EVENTS,
     Event,
     NotUnderstood,
     Parsed,
     Request,
-    SignatureScheme,
+    Sender,
 )
 from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
+from listener.providers.provider import SAMPLE_DIGEST, SAMPLE_ID, SAMPLE_TIME, Provider
 
 _MANIFESTS = {
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -36,18 +36,18 @@ _NO_PUSHES = {
     "mount": "a mount: a layer was taken over from another repository",
     "delete": "a delete: nothing was pushed",
 }
+CONTENT_TYPE = "application/vnd.docker.distribution.events.v2+json"
+"""Release 2 says v1."""
 _EXPECTED = 'a Distribution envelope {"events": […]}'
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Provider):
     """See the module. It cannot sign: a static `Authorization` header is all it sends."""
 
-    name: str = "distribution"
-    repeats_until_2xx: bool = True
-    signature: SignatureScheme | None = None
+    name = "distribution"
+    repeats_until_2xx = True
 
-    def parse(self, request: Request, registry: str | None) -> Parsed:
+    def parse(self, request: Request, sender: Sender) -> Parsed:
         """The tagged manifests among the events; raises NotUnderstood for anything but an envelope.
 
         At most `MAX_EVENTS` pushes are taken.
@@ -61,7 +61,7 @@ class Distribution:
         events: list[Event] = []
         ignored: list[str] = []
         for entry in entries:
-            outcome = _read(entry, registry)
+            outcome = read_event(entry, sender)
             if isinstance(outcome, str):
                 ignored.append(outcome)
             elif len(events) == MAX_EVENTS:
@@ -70,8 +70,34 @@ class Distribution:
                 events.append(outcome)
         return Parsed(tuple(events), tuple(ignored))
 
+    def sample(self, image: Reference) -> Request:
+        """See `Provider`."""
+        envelope = {"events": [sample_event(image)]}
+        return Request({"content-type": CONTENT_TYPE}, json.dumps(envelope).encode())
 
-def _read(entry: object, registry: str | None) -> Event | str:
+
+def sample_event(image: Reference) -> dict[str, object]:
+    """The event of one pushed manifest."""
+    digest = image.digest or SAMPLE_DIGEST
+    return {
+        "id": SAMPLE_ID,
+        "timestamp": SAMPLE_TIME,
+        "action": "push",
+        "target": {
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "digest": digest,
+            "size": 1609,
+            "length": 1609,
+            "repository": image.repository,
+            "url": f"https://{image.registry}/v2/{image.repository}/manifests/{digest}",
+            "tag": image.tag,
+        },
+        "request": {"id": SAMPLE_ID, "host": image.registry, "method": "PUT"},
+        "actor": {"name": "ci"},
+    }
+
+
+def read_event(entry: object, sender: Sender) -> Event | str:
     """The push that an event tells of, or the reason why it is none."""
     if not isinstance(entry, dict):
         return f"expected an event, got {shape(entry)}"
@@ -84,7 +110,7 @@ def _read(entry: object, registry: str | None) -> Event | str:
     tag = text_at(target, "tag")
     if not tag:
         return "a manifest without a tag: one platform of an image, or pushed by digest"
-    host = registry or _host(entry)
+    host = _host(entry) or sender.registry
     if not host:
         return "the event names no registry: set `registry` for this hook"
     try:

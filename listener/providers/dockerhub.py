@@ -8,28 +8,28 @@ here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
 
-from listener.model.reference import DOCKER_HUB, BadReference, make_reference
-from listener.providers.events import Event, NotUnderstood, Parsed, Request, SignatureScheme
+from listener.model.reference import DOCKER_HUB, BadReference, Reference, make_reference
+from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import at, load_json, moment, plain, shape, text_at
+from listener.providers.provider import Provider
 
 _EXPECTED = (
     'a Docker Hub webhook {"push_data": {"tag": "…"}, "repository": {"repo_name": "name/app"}}'
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DockerHub:
+class DockerHub(Provider):
     """See the module."""
 
-    name: str = "dockerhub"
-    repeats_until_2xx: bool = False
-    signature: SignatureScheme | None = None
+    name = "dockerhub"
+    hosts = re.compile(r"docker\.io")
 
-    def parse(self, request: Request, registry: str | None) -> Parsed:
+    def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a request, always of ``docker.io``; raises NotUnderstood."""
-        del registry
+        del sender
         payload = load_json(request.body, _EXPECTED)
         repository = text_at(payload, "repository", "repo_name")
         tag = at(payload, "push_data", "tag")
@@ -47,3 +47,12 @@ class DockerHub:
             occurred_at=moment(at(payload, "push_data", "pushed_at")),
         )
         return Parsed((event,))
+
+    def sample(self, image: Reference) -> Request:
+        """See `Provider`."""
+        namespace, _, name = image.repository.partition("/")
+        body = {
+            "push_data": {"pushed_at": 1750000000, "pusher": "ci", "tag": image.tag},
+            "repository": {"repo_name": image.repository, "namespace": namespace, "name": name},
+        }
+        return Request({"content-type": "application/json"}, json.dumps(body).encode())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from listener.model.reference import Reference
 
@@ -23,7 +22,20 @@ class Request:
 
     headers: Mapping[str, str]
     body: bytes
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What a hook's configuration says of its sender, for payloads that leave it out.
+
+    `registry` is the host in normal form. `places` maps the sender's own name of a repository to
+    where its images are pulled from, ``host[:port][/prefix]``; where there are any, no other
+    repository is taken.
+    """
+
+    registry: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,59 +43,28 @@ class Event:
     """One push as its sender tells it.
 
     `image` has a tag or a digest or both. `delivery` is the sender's id of the event or, where it
-    numbers requests only, of the request; None where it has neither.
+    numbers requests only, of the request; None where it has neither. `one_of_many` says that the
+    sender names only one tag where several were moved to this digest.
     """
 
     image: Reference
     actor: str | None = None
     occurred_at: datetime | None = None
     delivery: str | None = None
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The pushes of one request, and a plain sentence for each event that is none."""
+    """The pushes of one request, and a plain sentence for each event that is none.
+
+    `reply` is what a handshake of the sender wants to find in the answer's body.
+    """
 
     events: tuple[Event, ...]
     ignored: tuple[str, ...] = ()
+    reply: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotUnderstood(Exception):
     """The body is not the provider's format; the message says what was expected and what came."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureScheme:
-    """How a provider signs: ``PREFIX`` and HMAC-SHA256 of the raw body in hex, in these headers.
-
-    Where several headers are named, any one of them may carry it.
-    """
-
-    headers: tuple[str, ...]
-    prefix: str = "sha256="
-
-
-class Provider(Protocol):
-    """One registry's webhook format.
-
-    `repeats_until_2xx` marks senders that send an event again, without end and before any later
-    one, until it is answered with success; a bad event must not block them.
-    """
-
-    @property
-    def name(self) -> str:
-        """What `provider:` says in the configuration."""
-
-    @property
-    def repeats_until_2xx(self) -> bool:
-        """Whether it repeats what it was not thanked for."""
-
-    @property
-    def signature(self) -> SignatureScheme | None:
-        """How it signs, None where it cannot."""
-
-    def parse(self, request: Request, registry: str | None) -> Parsed:
-        """Reads one request; `registry` is the hook's own, for payloads that name none.
-
-        Raises NotUnderstood.
-        """

@@ -16,7 +16,8 @@ both cases ``sha256=HEX``. There is no id and no time in it, so each delivery is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import replace
 
 from listener.model.reference import (
     DOCKER_HUB,
@@ -31,27 +32,27 @@ from listener.providers.events import (
     NotUnderstood,
     Parsed,
     Request,
-    SignatureScheme,
+    Sender,
 )
 from listener.providers.payload import load_json, shape, shown, text_at
+from listener.providers.provider import Provider
+from listener.providers.signatures import HexHmac, StandardWebhooks
 
-_SIGNATURE = SignatureScheme(("x-hub-signature-256", "x-signature"))
 _EXPECTED = '{"image": "registry.example.com/team/web:v1"} or a list of such objects'
 
 
-@dataclass(frozen=True, slots=True)
-class Generic:
+class Generic(Provider):
     """See the module."""
 
-    name: str = "generic"
-    repeats_until_2xx: bool = False
-    signature: SignatureScheme | None = _SIGNATURE
+    name = "generic"
+    signatures = (HexHmac(("x-hub-signature-256", "x-signature")), StandardWebhooks())
+    hosts = None
 
-    def parse(self, request: Request, registry: str | None) -> Parsed:
+    def parse(self, request: Request, sender: Sender) -> Parsed:
         """One push for each object; raises NotUnderstood, naming the object of a list."""
         payload = load_json(request.body, _EXPECTED)
         if not isinstance(payload, list):
-            return Parsed((_read(payload, registry),))
+            return Parsed((read_image(payload, sender),))
         if not payload:
             return Parsed((), ("an empty list",))
         if len(payload) > MAX_EVENTS:
@@ -59,15 +60,21 @@ class Generic:
         events = []
         for position, entry in enumerate(payload, start=1):
             try:
-                events.append(_read(entry, registry))
+                events.append(read_image(entry, sender))
             except NotUnderstood as problem:
                 raise NotUnderstood(f"number {position} of the list: {problem}") from None
         return Parsed(tuple(events))
 
+    def sample(self, image: Reference) -> Request:
+        """See `Provider`."""
+        body = {"image": str(image)}
+        return Request({"content-type": "application/json"}, json.dumps(body).encode())
 
-def _read(entry: object, registry: str | None) -> Event:
+
+def read_image(entry: object, sender: Sender) -> Event:
+    """The image that one object names; raises NotUnderstood."""
     try:
-        named = _named(entry, registry or DOCKER_HUB)
+        named = _named(entry, sender.registry or DOCKER_HUB)
         image = _completed(named, text_at(entry, "tag"), text_at(entry, "digest"))
     except BadReference as problem:
         raise NotUnderstood(str(problem)) from None

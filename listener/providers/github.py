@@ -9,7 +9,8 @@ by hand bears the delivery id of the first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
 
 from listener.model.reference import (
     BadReference,
@@ -18,7 +19,7 @@ from listener.model.reference import (
     make_reference,
     parse_reference,
 )
-from listener.providers.events import Event, NotUnderstood, Parsed, Request, SignatureScheme
+from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import (
     at,
     form_field,
@@ -29,25 +30,25 @@ from listener.providers.payload import (
     shown,
     text_at,
 )
+from listener.providers.provider import SAMPLE_DIGEST, SAMPLE_ID, SAMPLE_TIME, Provider
+from listener.providers.signatures import HexHmac
 
 _HOST = "ghcr.io"
 _EVENTS = {"package", "registry_package"}
 _ACTIONS = {"published", "updated"}
 _TYPES = {"container", "docker"}
-_SIGNATURE = SignatureScheme(("x-hub-signature-256",))
 _EXPECTED = "a GitHub webhook of the event package or registry_package"
 
 
-@dataclass(frozen=True, slots=True)
-class GitHub:
+class GitHub(Provider):
     """See the module."""
 
-    name: str = "github"
-    repeats_until_2xx: bool = False
-    signature: SignatureScheme | None = _SIGNATURE
+    name = "github"
+    signatures = (HexHmac(("x-hub-signature-256",)),)
+    hosts = re.compile(r"ghcr\.io")
 
-    def parse(self, request: Request, registry: str | None) -> Parsed:
-        """The one push of a request, of `registry` or ghcr.io where the payload names no host.
+    def parse(self, request: Request, sender: Sender) -> Parsed:
+        """The one push of a request; `registry`, or ghcr.io, where the payload names no host.
 
         The body is JSON, or a form with the JSON in its field `payload`. Raises NotUnderstood.
         """
@@ -66,7 +67,7 @@ class GitHub:
         if reason:
             return Parsed((), (reason,))
         try:
-            image = _image(package, registry or _HOST)
+            image = _image(package, sender.registry or _HOST)
         except BadReference as problem:
             raise NotUnderstood(str(problem)) from None
         if image.tag is None:
@@ -78,8 +79,40 @@ class GitHub:
             actor=plain(text_at(payload, "sender", "login")),
             occurred_at=moment(at(version, "updated_at")) or moment(at(version, "created_at")),
             delivery=request.headers.get("x-github-delivery") or None,
+            # A digest that got several tags makes one event, which names one of them.
+            one_of_many=True,
         )
         return Parsed((event,))
+
+    def sample(self, image: Reference) -> Request:
+        """See `Provider`."""
+        owner, _, name = image.repository.partition("/")
+        digest = image.digest or SAMPLE_DIGEST
+        version = {
+            "name": digest,
+            "version": digest,
+            "package_url": f"{image.name}:{image.tag}",
+            "created_at": SAMPLE_TIME,
+            "container_metadata": {
+                "tag": {"name": image.tag, "digest": digest},
+                "manifest": {"digest": digest},
+            },
+        }
+        package = {
+            "name": name,
+            "namespace": owner,
+            "ecosystem": "CONTAINER",
+            "package_type": "CONTAINER",
+            "owner": {"login": owner},
+            "package_version": version,
+        }
+        body = {"action": "published", "package": package, "sender": {"login": "ci"}}
+        headers = {
+            "content-type": "application/json",
+            "x-github-event": "package",
+            "x-github-delivery": SAMPLE_ID,
+        }
+        return Request(headers, json.dumps(body).encode())
 
 
 def _json_of(request: Request) -> bytes:

@@ -1,24 +1,24 @@
 """Who may use a hook: over the raw request, before anything is parsed.
 
-A hook may ask for three kinds of proof, and every kind that it names must pass: the sender's
-address (`allow_cidrs`), a token, a signature. Of one kind any value will do, so that a secret is
-changed without a gap. A hook that names none is open only if it says `unauthenticated`.
+A hook may ask for several kinds of proof, and every kind that it names must pass: the sender's
+address (`allow_cidrs`), a token, a signature, and those that need a key from elsewhere
+(`listener.trust`). Of one kind any value will do, so that a secret is changed without a gap. A hook
+that names none is open only if it says `unauthenticated`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, ip_address
 
 from pydantic import SecretStr
 
 from listener.config import Hook
-from listener.providers.events import Provider, Request, SignatureScheme
+from listener.providers.events import Request
+from listener.providers.provider import Provider
+from listener.providers.signatures import any_match, as_bytes, basic_password
 
-_UNAUTHORIZED = "missing or wrong token or signature"
+UNAUTHORIZED = "missing or wrong token or signature"
 
 
 class Refused(Exception):
@@ -32,8 +32,8 @@ class Refused(Exception):
 def admit_address(hook: Hook, peer: str | None) -> None:
     """Raises Refused (403) unless the peer's address is in one of the hook's networks, if any.
 
-    `peer` is the other end of the connection, never a header. An IPv4 address in IPv6 clothing
-    (``::ffff:10.0.0.9``) counts as IPv4.
+    `peer` is the other end of the connection, or what a trusted proxy says it is. An IPv4 address
+    in IPv6 clothing (``::ffff:10.0.0.9``) counts as IPv4.
     """
     if not hook.allow_cidrs:
         return
@@ -52,71 +52,42 @@ def authenticate(provider: Provider, hook: Hook, request: Request, path_token: s
 
     Comparisons take the same time whatever differs, and an empty value never matches.
     """
-    asked = False
-    if hook.tokens:
-        asked = True
-        if not _any_match(_tokens_in(request, path_token), _values(hook.tokens)):
-            raise Refused(401, _UNAUTHORIZED)
+    given = _tokens_in(provider, hook, request, path_token)
+    if hook.tokens and not any_match(given, _values(hook.tokens)):
+        raise Refused(401, UNAUTHORIZED)
     if hook.hmac_secrets:
-        asked = True
-        if provider.signature is None or not _signed(
-            provider.signature, request, _values(hook.hmac_secrets)
-        ):
-            raise Refused(401, _UNAUTHORIZED)
-    if not asked and not hook.allow_cidrs and not hook.unauthenticated:
-        raise Refused(401, _UNAUTHORIZED)
+        secrets = _values(hook.hmac_secrets)
+        if not any(scheme.proves(request, secrets) for scheme in provider.signatures):
+            raise Refused(401, UNAUTHORIZED)
+    if not hook.proofs and not hook.unauthenticated:
+        raise Refused(401, UNAUTHORIZED)
 
 
-def _tokens_in(request: Request, path_token: str | None) -> Iterator[bytes]:
-    """Everything that may be the token: path, query, and each reading of `Authorization`."""
+def _tokens_in(
+    provider: Provider, hook: Hook, request: Request, path_token: str | None
+) -> Iterator[bytes]:
+    """Everything that may be the token: path, query, headers, each reading of `Authorization`."""
     if path_token:
-        yield _bytes(path_token)
-    if "token" in request.query:
-        yield _bytes(request.query["token"])
+        yield as_bytes(path_token)
+    # `access_token` is how CloudEvents puts it (HTTP 1.1 Web Hooks for Event Delivery §3.2).
+    for name in ("token", "access_token"):
+        if name in request.query:
+            yield as_bytes(request.query[name])
+    own = (hook.token_header,) if hook.token_header else ()
+    for header in (*provider.token_headers, *own):
+        if header in request.headers:
+            yield as_bytes(request.headers[header].strip())
     header = request.headers.get("authorization", "").strip()
     if not header:
         return
-    yield _bytes(header)
+    yield as_bytes(header)
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
-        yield _bytes(rest.strip())
+        yield as_bytes(rest.strip())
     elif scheme.lower() == "basic":
-        yield _password(rest.strip())
-
-
-def _password(basic: str) -> bytes:
-    try:
-        return base64.b64decode(_bytes(basic), validate=True).partition(b":")[2]
-    except binascii.Error:
-        return b""
-
-
-def _signed(scheme: SignatureScheme, request: Request, secrets: list[bytes]) -> bool:
-    given = [
-        _bytes(value.removeprefix(scheme.prefix).lower())
-        for value in (request.headers.get(header, "").strip() for header in scheme.headers)
-        if value.startswith(scheme.prefix)
-    ]
-    if not given:
-        return False
-    wanted = [hmac.digest(one, request.body, "sha256").hex().encode() for one in secrets]
-    return _any_match(given, wanted)
-
-
-def _any_match(given: Iterable[bytes], wanted: list[bytes]) -> bool:
-    """Compares each with each, so that the time does not tell which one was near."""
-    found = False
-    for left in given:
-        for right in wanted:
-            found |= bool(left) and hmac.compare_digest(left, right)
-    return found
+        yield from basic_password(rest.strip())
 
 
 def _values(secrets: Iterable[SecretStr]) -> list[bytes]:
     """The secrets that can be one: an empty one proves nothing."""
-    return [_bytes(one.get_secret_value()) for one in secrets if one.get_secret_value()]
-
-
-def _bytes(text: str) -> bytes:
-    """Headers may hold bytes that are no UTF-8; each text has one encoding and none fails."""
-    return text.encode("utf-8", "surrogatepass")
+    return [as_bytes(one.get_secret_value()) for one in secrets if one.get_secret_value()]

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from listener.config import Hook
 from listener.model.reference import Reference
-from listener.providers import PROVIDERS, Provider
+from listener.providers import PROVIDERS, Provider, Sender
 
 
 class HookSettings(Protocol):
@@ -31,14 +31,6 @@ class HookSettings(Protocol):
         """Other name of a registry -> its first name, in normal form."""
 
 
-class UnusableHooks(Exception):
-    """Hooks that cannot be served as they are configured; `problems` has a sentence for each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
-
-
 @dataclass(frozen=True, slots=True)
 class Door:
     """One hook ready to serve."""
@@ -46,16 +38,20 @@ class Door:
     name: str
     hook: Hook
     provider: Provider
-    registry: str | None
+    sender: Sender
     repositories: re.Pattern[str] | None
 
-    def objection(self, image: Reference) -> str | None:
+    def objection(self, provider: Provider, image: Reference) -> str | None:
         """Why this hook may not speak for an image (aliases resolved), or None.
 
+        Without a `registry` it may speak for those of its provider, the one that the request is of.
         A glob's ``*`` also crosses ``/``: ``team/*`` allows all below ``team``.
         """
-        if self.registry is not None and image.registry != self.registry:
-            return f"this hook may speak for {self.registry} only, not for {image.registry}"
+        own, named = self.sender.registry, image.registry
+        if own is not None and named != own:
+            return f"this hook may speak for {own} only, not for {named}"
+        if own is None and provider.hosts is not None and not provider.hosts.fullmatch(named):
+            return f"a {provider.name} hook may not speak for {named}: set `registry` if it shall"
         if self.repositories is not None and not self.repositories.match(image.repository):
             return f"this hook may not deploy the repository {image.repository}"
         return None
@@ -72,11 +68,10 @@ class Hooks:
     """All hooks in force. A request that has begun ends with the hook it began with."""
 
     def __init__(self, settings: HookSettings) -> None:
-        """Raises UnusableHooks."""
         self._table = _build(settings)
 
     def replace(self, settings: HookSettings) -> None:
-        """Puts new settings in force; raises UnusableHooks and then leaves the old ones."""
+        """Puts new settings in force; without a request in between."""
         self._table = _build(settings)
 
     def find(self, name: str) -> Door | None:
@@ -101,27 +96,17 @@ class Hooks:
 
 def _build(settings: HookSettings) -> _Table:
     aliases = settings.aliases()
-    doors: dict[str, Door] = {}
-    problems: list[str] = []
-    for name, hook in settings.hooks.items():
-        provider = PROVIDERS[hook.provider]
-        if hook.hmac_secrets and provider.signature is None:
-            problems.append(
-                f"hook {name}: {provider.name} cannot sign its requests, so hmac_secret would "
-                "refuse them all: use token instead"
-            )
-        doors[name] = _door(name, hook, provider, aliases)
-    if problems:
-        raise UnusableHooks(problems)
+    doors = {name: _door(name, hook, aliases) for name, hook in settings.hooks.items()}
     return _Table(doors, aliases, settings.max_body)
 
 
-def _door(name: str, hook: Hook, provider: Provider, aliases: Mapping[str, str]) -> Door:
+def _door(name: str, hook: Hook, aliases: Mapping[str, str]) -> Door:
     globs = "|".join(f"(?:{translate(glob)})" for glob in hook.repositories)
+    registry = aliases.get(hook.registry, hook.registry) if hook.registry else None
     return Door(
         name=name,
         hook=hook,
-        provider=provider,
-        registry=aliases.get(hook.registry, hook.registry) if hook.registry else None,
+        provider=PROVIDERS[hook.provider],
+        sender=Sender(registry, hook.places),
         repositories=re.compile(globs) if globs else None,
     )

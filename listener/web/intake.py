@@ -13,7 +13,7 @@ from datetime import datetime
 
 from listener.model.push import Push
 from listener.model.reference import Reference
-from listener.providers import Event, Parsed
+from listener.providers import Event, Parsed, Provider
 from listener.providers.payload import plain
 from listener.web.hooks import Door
 
@@ -27,15 +27,19 @@ class Intake:
     ignored: tuple[str, ...]
 
 
-def take_in(door: Door, parsed: Parsed, aliases: Mapping[str, str], now: datetime) -> Intake:
+def take_in(
+    door: Door, provider: Provider, parsed: Parsed, aliases: Mapping[str, str], now: datetime
+) -> Intake:
     """Sorts events into pushes and those that the hook may not speak for."""
     pushes: list[tuple[Push, str]] = []
     forbidden: list[str] = []
     for event in parsed.events:
         image = event.image.resolve(aliases)
-        objection = door.objection(image)
+        objection = door.objection(provider, image)
         if objection is None:
-            pushes.append((_push(door, event, image, now), dedupe_key(door.name, event, image)))
+            pushes.append(
+                (_push(door, provider, event, image, now), dedupe_key(door.name, event, image))
+            )
         else:
             forbidden.append(objection)
     return Intake(pushes, forbidden, parsed.ignored)
@@ -66,11 +70,11 @@ def new_push_id(moment: datetime) -> str:
     return f"p{moment.timestamp() * 1000:.0f}-{secrets.token_hex(4)}"
 
 
-def _push(door: Door, event: Event, image: Reference, now: datetime) -> Push:
+def _push(door: Door, provider: Provider, event: Event, image: Reference, now: datetime) -> Push:
     return Push(
         id=new_push_id(now),
         hook=door.name,
-        provider=door.provider.name,
+        provider=provider.name,
         image=image.name,
         tag=image.tag,
         digest=image.digest,
@@ -78,6 +82,7 @@ def _push(door: Door, event: Event, image: Reference, now: datetime) -> Push:
         occurred_at=event.occurred_at,
         received_at=now,
         delivery=plain(event.delivery) if event.delivery else None,
+        one_of_many=event.one_of_many,
     )
 
 

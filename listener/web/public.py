@@ -132,17 +132,18 @@ class _Receiver:
         body = await read_body(request, self._hooks.max_body)
         sent = Request(request.headers, body, request.query if request.query_string else {})
         authenticate(door.provider, door.hook, sent, request.match_info.get("token"))
+        provider = door.provider.concrete(sent)
         try:
-            parsed = door.provider.parse(sent, door.registry)
+            parsed = provider.parse(sent, door.sender)
         except NotUnderstood as problem:
-            if not door.provider.repeats_until_2xx:
+            if not provider.repeats_until_2xx:
                 raise
             self._count(door, "ignored", 1)
             return _passed_over([str(problem)])
-        intake = take_in(door, parsed, self._hooks.aliases, utc_now())
+        intake = take_in(door, provider, parsed, self._hooks.aliases, utc_now())
         if intake.pushes:
             return await self._store(door, intake)
-        if intake.forbidden and not door.provider.repeats_until_2xx:
+        if intake.forbidden and not provider.repeats_until_2xx:
             raise Refused(403, intake.forbidden[0])
         reasons = [*intake.ignored, *intake.forbidden]
         self._count(door, "ignored", len(reasons))

@@ -142,8 +142,6 @@ UNSUPPORTED = [
     ("self_update: true", "1: self_update"),
     ("notify: [{url: 'slack://x'}]", "1: notify"),
     ("redis: redis+sentinel://a/b", "1: redis"),
-    ("hooks: {h: {token: t, provider: gitlab}}", "1: hooks.h.provider"),
-    ("hooks: {h: {token: t, provider: auto}}", "1: hooks.h.provider"),
 ]
 
 

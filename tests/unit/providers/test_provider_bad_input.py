@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from listener.model.reference import is_digest, is_tag, parse_reference
-from listener.providers import MAX_EVENTS, PROVIDERS, NotUnderstood, Parsed, Request
+from listener.providers import MAX_EVENTS, PROVIDERS, NotUnderstood, Parsed, Request, Sender
 
 DIGEST = "sha256:" + "4f" * 32
 GITHUB = {"x-github-event": "package", "x-github-delivery": "1-2-3"}
@@ -20,7 +20,7 @@ NAMES = sorted(PROVIDERS)
 def parse(name: str, body: object, headers: dict[str, str] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = GITHUB if headers is None and name == "github" else headers or {}
-    return PROVIDERS[name].parse(Request(sent, raw, {}), None)
+    return PROVIDERS[name].parse(Request(sent, raw), Sender())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from listener.providers import PROVIDERS, Event, Request
+from listener.model.reference import parse_reference
+from listener.providers import PROVIDERS, Event, NotUnderstood, Request, Sender
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 FILES = sorted(file for name in PROVIDERS for file in (SAMPLES / name).glob("*.json"))
@@ -28,16 +29,40 @@ def told(event: Event) -> dict[str, str | None]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_a_sample_means_what_it_says(file: Path) -> None:
     sample: dict[str, Any] = json.loads(file.read_text())
-    request = Request(sample["headers"], json.dumps(sample["body"]).encode(), {})
+    body = sample["raw"] if "raw" in sample else json.dumps(sample["body"])
+    request = Request(sample["headers"], body.encode())
+    sender = Sender(sample.get("registry"), sample.get("places", {}))
+    provider = PROVIDERS[file.parent.name].concrete(request)
 
-    parsed = PROVIDERS[file.parent.name].parse(request, sample["registry"])
+    if "expected" in sample:
+        with pytest.raises(NotUnderstood) as caught:
+            provider.parse(request, sender)
+        assert str(caught.value) == sample["expected"]
+        return
+    parsed = provider.parse(request, sender)
 
     assert [told(event) for event in parsed.events] == sample["pushes"]
     assert list(parsed.ignored) == sample["ignored"]
+    assert parsed.reply == sample.get("reply", {})
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_every_provider_has_samples_with_and_without_a_push(name: str) -> None:
     samples = [json.loads(file.read_text()) for file in FILES if file.parent.name == name]
-    assert any(sample["pushes"] for sample in samples)
-    assert any(sample["ignored"] for sample in samples)
+    assert any(sample.get("pushes") for sample in samples)
+    assert any(sample.get("ignored") for sample in samples)
+
+
+IMAGES = {"dockerhub": "docker.io/team/web:v1", "github": "ghcr.io/team/web:v1"}
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_what_a_provider_makes_up_is_the_push_that_it_reads(name: str) -> None:
+    image = parse_reference(IMAGES.get(name, "registry.example.com/team/web:v1"))
+    provider = PROVIDERS[name]
+    request = provider.sample(image)
+    parsed = provider.concrete(request).parse(request, Sender(image.registry))
+    assert [(event.image.name, event.image.tag) for event in parsed.events] == [
+        (image.name, image.tag)
+    ]
+    assert parsed.ignored == ()
