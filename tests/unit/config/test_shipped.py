@@ -58,7 +58,6 @@ def test_the_example_fits_the_schema() -> None:
         "shutdown_grace: 30",
         "source: x",
         "hooks: {h: {token: t}}",
-        "hooks: {h: {provider: gitlab, token: t}}",
         "targets: {w: {container: w, tag: 1.10}}",
         "targets: {w: {container: w, strategy: warm}}",
         "targets: {w: {container: w, parallelism: 2}}",
