@@ -20,7 +20,7 @@ from aiohttp import web
 from listener import __version__
 from listener.config import Address, ConfigError, Settings, changes, load
 from listener.logs import set_up_logs
-from listener.matching import expected
+from listener.matching import explained
 from listener.model.push import Push
 from listener.model.target import TargetView
 from listener.store import (
@@ -143,7 +143,6 @@ class _Process:
         self, store: Store, owner: str, group: asyncio.TaskGroup, stack: AsyncExitStack
     ) -> None:
         settings = self._settings
-        archive = Archive(store)
         pushes = PushLog(store, max_age=settings.history.pushes)
         working = None
         public = None
@@ -153,12 +152,12 @@ class _Process:
             )
             working = group.create_task(self._worker.run())
         gate = Gate(settings.admin.listen.loopback, settings.admin.token)
-        admin = admin_app(archive, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
+        admin = admin_app(store, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
         await self._listen(admin, settings.admin.listen, stack)
         if "serve" in self._roles:
             self._metrics.watch_queue(lambda: self._queue)
             self._hooks = Hooks(settings)
-            hooks = public_app(self._hooks, pushes, self._metrics, self._expected)
+            hooks = public_app(self._hooks, pushes, self._metrics, self._explain)
             public = await self._listen(hooks, settings.listen, stack)
         log.info(
             "started",
@@ -192,8 +191,8 @@ class _Process:
             ) from None
         return runner
 
-    def _expected(self, push: Push) -> list[str]:
-        return expected(push, self._views)
+    def _explain(self, push: Push) -> list[tuple[TargetView, str | None]]:
+        return explained(push, self._views)
 
     async def _ready(self) -> list[str]:
         problems = [self._redis_problem] if self._redis_problem else []

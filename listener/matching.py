@@ -34,11 +34,11 @@ def matching(push: Push, targets: Iterable[Target]) -> list[tuple[Target, str | 
     ]
 
 
-def expected(push: Push, views: Iterable[TargetView]) -> list[str]:
-    """The names of the published targets that a push is likely to reach."""
-    names = {
-        view.name
+def explained(push: Push, views: Iterable[TargetView]) -> list[tuple[TargetView, str | None]]:
+    """Every published target, with the reason where a push is likely not to reach it."""
+    return [
+        (view, view.reason or "its settings are wrong")
+        if view.state == "invalid"
+        else (view, fits(push, view.image, view.policy))
         for view in views
-        if view.state != "invalid" and fits(push, view.image, view.policy) is None
-    }
-    return sorted(names)
+    ]

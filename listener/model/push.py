@@ -13,7 +13,8 @@ class Push(Noun):
     `image` is the normal form without tag (``docker.io/library/nginx``); at least one of `tag`
     and `digest` is set. `occurred_at` is the sender's clock, `received_at` ours. `delivery` is
     the sender's own event or delivery id; it, not the body, tells repetitions. `one_of_many` says
-    that other tags of the repository may have moved with this one.
+    that other tags of the repository may have moved with this one, `replay_of` which push was done
+    over by hand.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Push(Noun):
     received_at: datetime
     delivery: str | None = None
     one_of_many: bool = False
+    replay_of: str | None = None
 
 
 class Match(Noun):

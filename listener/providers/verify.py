@@ -9,7 +9,7 @@ that names none is open only if it says `unauthenticated`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from pydantic import SecretStr
 
@@ -37,14 +37,19 @@ def admit_address(hook: Hook, peer: str | None) -> None:
     """
     if not hook.allow_cidrs:
         return
-    try:
-        address = ip_address((peer or "").partition("%")[0])
-    except ValueError:
-        raise Refused(403, "this address is not allowed") from None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if not any(address in network for network in hook.allow_cidrs):
+    address = parse_address(peer)
+    if address is None or not any(address in network for network in hook.allow_cidrs):
         raise Refused(403, "this address is not allowed")
+
+
+def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
+    """The address in a text, without zone, as IPv4 where it is one; None where it is none."""
+    try:
+        address = ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def authenticate(provider: Provider, hook: Hook, request: Request, path_token: str | None) -> None:

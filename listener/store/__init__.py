@@ -14,9 +14,10 @@ from listener.store.errors import (
     NewerSchema,
     Unavailable,
 )
+from listener.store.incoming import Incoming, PushRecord
 from listener.store.lease import Holder, Lease
 from listener.store.ledger import Command, Lane, Ledger, PushAck
-from listener.store.pushes import PushLog, PushRecord
+from listener.store.pushes import PushLog
 from listener.store.state_dir import WorkerLock, instance
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "EmbeddedError",
     "EmbeddedRedis",
     "Holder",
+    "Incoming",
     "Lane",
     "Lease",
     "LeaseLost",

@@ -11,6 +11,8 @@ import hashlib
 PREFIX = "listener:"
 SCHEMA = f"{PREFIX}schema"
 PUSHES = f"{PREFIX}pushes"
+DELIVERIES = f"{PREFIX}deliveries"
+REFUSED = f"{PREFIX}refused"
 HISTORY = f"{PREFIX}history"
 HOSTS = f"{PREFIX}hosts"
 PAUSED = f"{PREFIX}paused"
@@ -19,6 +21,9 @@ DEDUPE_SECONDS = 72 * 3600
 """A push that comes again within this time is the same push; covers GitHub's three days."""
 PUSHES_SECONDS = 7 * 86400.0
 PUSHES_CAP = 100_000
+DELIVERIES_CAP = 20_000
+REFUSED_CAP = 1_000
+"""Strangers may make any number of requests: they push out nothing but each other."""
 COMMANDS_CAP = 1_000
 HISTORY_CAP = 200
 

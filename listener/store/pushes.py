@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
-from listener.model.base import Noun
+from listener.model.delivery import Delivery
 from listener.model.push import Match, Push
 from listener.store import keys, scripts
 from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
@@ -17,14 +17,6 @@ from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
 log = structlog.get_logger(__name__)
 
 CONSUMER = "worker"
-MATCHES = TypeAdapter(tuple[Match, ...])
-
-
-class PushRecord(Noun):
-    """A push and what the targets made of it."""
-
-    push: Push
-    matches: tuple[Match, ...] = ()
 
 
 class PushLog:
@@ -34,23 +26,34 @@ class PushLog:
         self._store = store
         self._max_age = max_age
 
-    async def append(self, pushes: Sequence[tuple[Push, str]]) -> list[tuple[str, bool]]:
-        """Stores pushes with their dedupe keys in one step.
+    async def append(
+        self,
+        pushes: Sequence[tuple[Push, str]],
+        deliveries: Sequence[tuple[Delivery, int]] = (),
+    ) -> list[tuple[str, bool]]:
+        """Stores pushes with their dedupe keys, and the deliveries that brought them, in one step.
 
-        Answers for each the id under which it is stored and whether it was known already. The
-        answer is the same when the call or the sender repeats it. Raises `Unavailable`; then it
-        may be stored or not, and repeating is right.
+        With each delivery comes the number of pushes that are its own; they follow each other as
+        the deliveries do. Answers for each push the id under which it is stored and whether it was
+        known already. The answer is the same when the call or the sender repeats it. Raises
+        `Unavailable`; then it may be stored or not, and repeating is right.
         """
-        if not pushes:
+        if not pushes and not deliveries:
             return []
         arguments: list[Argument] = [
             keys.PUSHES_CAP,
+            keys.DELIVERIES_CAP,
+            keys.REFUSED_CAP,
             round(self._max_age * 1000),
             keys.DEDUPE_SECONDS,
+            len(pushes),
         ]
         for push, _ in pushes:
             arguments += [push.id, push.model_dump_json()]
-        names = [keys.PUSHES, *(keys.dedupe(key) for _, key in pushes)]
+        for delivery, count in deliveries:
+            arguments += [2 if delivery.authentic else 3, delivery.model_dump_json(), count]
+        streams = (keys.PUSHES, keys.DELIVERIES, keys.REFUSED)
+        names = [*streams, *(keys.dedupe(key) for _, key in pushes)]
         stored = await self._store.run(scripts.APPEND, names, arguments)
         return [(known, known != push.id) for known, (push, _) in zip(stored, pushes, strict=True)]
 
@@ -73,16 +76,6 @@ class PushLog:
             return []
         return await self._decode(host, entries)
 
-    async def recent(self, limit: int) -> list[PushRecord]:
-        """What came in last, newest first, with what each host's targets made of it."""
-        entries = await self._store.call("XREVRANGE", keys.PUSHES, "+", "-", "COUNT", limit)
-        pushes = [push for _, fields in entries if (push := _push(fields))]
-        answers = await self._store.pipe([("HVALS", keys.matches(push.id)) for push in pushes])
-        return [
-            PushRecord(push=push, matches=tuple(m for text in texts for m in _matches(text)))
-            for push, texts in zip(pushes, answers, strict=True)
-        ]
-
     async def _read(self, host: str, count: int, start: str, block: float) -> list[Reply]:
         waiting: tuple[Argument, ...] = ("BLOCK", max(1, round(block * 1000))) if block > 0 else ()
         command = ("XREADGROUP", "GROUP", keys.group(host), CONSUMER, "COUNT", count, *waiting)
@@ -101,7 +94,7 @@ class PushLog:
     async def _decode(self, host: str, entries: list[Reply]) -> list[tuple[str, Push]]:
         found: list[tuple[str, Push]] = []
         for entry_id, fields in entries:
-            push = _push(fields)
+            push = read_push(fields)
             if push is not None:
                 found.append((entry_id, push))
                 continue
@@ -110,7 +103,7 @@ class PushLog:
         return found
 
 
-def _push(fields: Reply) -> Push | None:
+def read_push(fields: Reply) -> Push | None:
     """The push of a stream entry; None where it was trimmed away or is something else."""
     if not fields:
         return None
@@ -119,13 +112,6 @@ def _push(fields: Reply) -> Push | None:
         return Push.model_validate_json(values.get("push", ""))
     except ValidationError:
         return None
-
-
-def _matches(text: str) -> tuple[Match, ...]:
-    try:
-        return MATCHES.validate_json(text)
-    except ValidationError:
-        return ()
 
 
 def dump_matches(matches: Sequence[Match]) -> str:

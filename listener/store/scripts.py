@@ -6,22 +6,38 @@ They use nothing newer than Redis 6.2 and name every key in KEYS.
 from __future__ import annotations
 
 APPEND = """
--- KEYS: the stream, then the dedupe key of each push
--- ARGV: cap, oldest age in ms, dedupe seconds, then id and JSON of each push
+-- KEYS: pushes, deliveries, refused deliveries, then the dedupe key of each push
+-- ARGV: caps of the three streams, oldest age in ms, dedupe seconds, number of pushes,
+--   then id and JSON of each push, then for each delivery: index of its stream, JSON, how many of
+--   the pushes it brought (they follow each other in the same order)
 -- Answers the stored id of each push: its own where it is new, and again when the call is repeated.
+local count = tonumber(ARGV[6])
 local answers = {}
-for i = 2, #KEYS do
-  local id, body = ARGV[2 * i], ARGV[2 * i + 1]
-  local known = redis.call('GET', KEYS[i])
+for i = 1, count do
+  local id, body = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
+  local known = redis.call('GET', KEYS[3 + i])
   if not known then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'push', body)
-    redis.call('SET', KEYS[i], id, 'EX', ARGV[3])
+    redis.call('SET', KEYS[3 + i], id, 'EX', ARGV[5])
     known = id
   end
-  answers[i - 1] = known
+  answers[i] = known
+end
+local first = 1
+for i = 7 + 2 * count, #ARGV, 3 do
+  local last = first + tonumber(ARGV[i + 2]) - 1
+  local new = 0
+  for j = first, last do
+    if answers[j] == ARGV[5 + 2 * j] then new = new + 1 end
+  end
+  local stream = tonumber(ARGV[i])
+  redis.call('XADD', KEYS[stream], 'MAXLEN', '~', ARGV[stream], '*', 'delivery', ARGV[i + 1],
+    'pushes', table.concat(answers, ' ', first, last), 'new', new)
+  first = last + 1
 end
 local now = tonumber(redis.call('TIME')[1]) * 1000
-redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[2])))
+local oldest = string.format('%.0f', now - tonumber(ARGV[4]))
+for i = 1, 3 do redis.call('XTRIM', KEYS[i], 'MINID', '~', oldest) end
 return answers
 """
 

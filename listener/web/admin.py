@@ -13,13 +13,14 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from listener.store import Archive, PushLog, Unavailable
+from listener.store import Archive, Incoming, PushLog, Store, Unavailable
 from listener.web.arguments import BadArgument, did_you_mean
 from listener.web.auth import Gate
 from listener.web.commands import Commands
 from listener.web.lookup import Refused
 from listener.web.metrics_page import MetricsPage
 from listener.web.reading import Reading
+from listener.web.replays import Replays
 
 Ready = Callable[[], Awaitable[list[str]]]
 """Asks what is not ready: sentences, none of them when all is."""
@@ -29,9 +30,10 @@ _LARGEST_BODY = 64 * 1024
 _RETRY_AFTER = "5"
 _FRONT = """listener: deploys the image that was just pushed, and takes it back when it is sick.
 
-API      GET  /api/v1/targets, /api/v1/deployments, /api/v1/pushes, /api/v1/hosts
+API      GET  /api/v1/targets, /api/v1/deployments, /api/v1/pushes, /api/v1/deliveries,
+              /api/v1/hosts
          POST /api/v1/targets/NAME/deploy, /rollback, /pause, /resume
-         POST /api/v1/deployments/ID/cancel
+         POST /api/v1/deployments/ID/cancel, /api/v1/pushes/ID/replay
 Metrics  GET  /metrics
 Probes   GET  /healthz, /readyz
 Shell    listener status, listener deploy NAME --wait, listener --help
@@ -39,11 +41,12 @@ Shell    listener status, listener deploy NAME --wait, listener --help
 
 
 def admin_app(
-    archive: Archive, pushes: PushLog, metrics: MetricsPage, gate: Gate, ready: Ready
+    store: Store, pushes: PushLog, metrics: MetricsPage, gate: Gate, ready: Ready
 ) -> web.Application:
     """The application to serve on the admin port."""
     app = web.Application(middlewares=[_errors, _entrance(gate)], client_max_size=_LARGEST_BODY)
-    reading, commands = Reading(archive, pushes), Commands(archive)
+    archive, incoming = Archive(store), Incoming(store)
+    reading, commands = Reading(archive, incoming), Commands(archive)
     api = "/api/v1"
     app.add_routes(
         [
@@ -56,7 +59,9 @@ def admin_app(
             web.get(f"{api}/deployments", reading.deployments),
             web.get(f"{api}/deployments/{{id}}", reading.deployment),
             web.get(f"{api}/pushes", reading.pushes),
+            web.get(f"{api}/deliveries", reading.deliveries),
             web.get(f"{api}/hosts", reading.hosts),
+            web.post(f"{api}/pushes/{{id}}/replay", Replays(incoming, pushes).replay),
             web.post(f"{api}/targets/{{name}}/deploy", commands.deploy),
             web.post(f"{api}/targets/{{name}}/rollback", commands.rollback),
             web.post(f"{api}/targets/{{name}}/pause", commands.pause),

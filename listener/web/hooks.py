@@ -6,14 +6,18 @@ Here is also what a hook may speak for: its registry and its repositories.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import Protocol
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Protocol
 
 from listener.config import Hook
 from listener.model.reference import Reference
-from listener.providers import PROVIDERS, Provider, Sender
+from listener.providers import PROVIDERS, Provider, Request, Sender
+
+Errand = Coroutine[Any, Any, None]
+Network = IPv4Network | IPv6Network
 
 
 class HookSettings(Protocol):
@@ -27,8 +31,19 @@ class HookSettings(Protocol):
     def max_body(self) -> int:
         """The longest body in bytes."""
 
+    @property
+    def trusted_proxies(self) -> Sequence[Network]:
+        """Proxies whose word on who called them is taken."""
+
     def aliases(self) -> Mapping[str, str]:
         """Other name of a registry -> its first name, in normal form."""
+
+
+class Proof(Protocol):
+    """A proof that needs a key from elsewhere, which it fetches and keeps by itself."""
+
+    async def check(self, request: Request) -> Errand | None:
+        """Raises `Refused`. What it answers is to be done after it, without anybody waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,7 @@ class Door:
     hook: Hook
     provider: Provider
     sender: Sender
+    proofs: tuple[Proof, ...]
     repositories: re.Pattern[str] | None
 
     def objection(self, provider: Provider, image: Reference) -> str | None:
@@ -62,6 +78,7 @@ class _Table:
     doors: Mapping[str, Door]
     aliases: Mapping[str, str]
     max_body: int
+    trusted_proxies: Sequence[Network]
 
 
 class Hooks:
@@ -93,11 +110,16 @@ class Hooks:
         """The longest body in bytes."""
         return self._table.max_body
 
+    @property
+    def trusted_proxies(self) -> Sequence[Network]:
+        """Proxies whose word on who called them is taken."""
+        return self._table.trusted_proxies
+
 
 def _build(settings: HookSettings) -> _Table:
     aliases = settings.aliases()
     doors = {name: _door(name, hook, aliases) for name, hook in settings.hooks.items()}
-    return _Table(doors, aliases, settings.max_body)
+    return _Table(doors, aliases, settings.max_body, settings.trusted_proxies)
 
 
 def _door(name: str, hook: Hook, aliases: Mapping[str, str]) -> Door:
@@ -108,5 +130,6 @@ def _door(name: str, hook: Hook, aliases: Mapping[str, str]) -> Door:
         hook=hook,
         provider=PROVIDERS[hook.provider],
         sender=Sender(registry, hook.places),
+        proofs=(),
         repositories=re.compile(globs) if globs else None,
     )

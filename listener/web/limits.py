@@ -1,10 +1,15 @@
-"""How much of a body is read, and for how long."""
+"""How much of a body is read, for how long, and how often a hook may be called."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+from collections.abc import Callable
 
 from aiohttp import web
+
+from listener.config import Rate
 
 READ_TIMEOUT = 5.0
 """Seconds that a sender has for its body."""
@@ -47,3 +52,27 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     except TimeoutError:
         raise BodyRefused(408, f"the body did not arrive within {READ_TIMEOUT:g} s") from None
     return bytes(body)
+
+
+class RateLimits:
+    """How many requests each hook has left; a hook without a rate has no end of them.
+
+    A hook that was left alone for the whole period may be called `count` times at once.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left: dict[str, tuple[Rate, float, float]] = {}
+
+    def wait(self, hook: str, rate: Rate) -> int:
+        """Takes one request: 0 where the hook may be called, else whole seconds until it may."""
+        now = self._clock()
+        known, left, at = self._left.get(hook, (rate, float(rate.count), now))
+        if known != rate:
+            left, at = float(rate.count), now
+        left = min(rate.count, left + (now - at) * rate.count / rate.seconds)
+        if left >= 1:
+            self._left[hook] = (rate, left - 1, now)
+            return 0
+        self._left[hook] = (rate, left, now)
+        return max(1, math.ceil((1 - left) * rate.seconds / rate.count))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from listener.store import Archive, PushLog, Queue
+from listener.store import Archive, Incoming, Queue
 from listener.web.arguments import read_id, read_limit, read_query, read_state
 from listener.web.lookup import expect_target, find_deployment, find_target, split_name
-from listener.web.shapes import deployment_json, host_json, push_json, target_json
+from listener.web.shapes import delivery_json, deployment_json, host_json, push_json, target_json
 
 
 class Reading:
     """The GET handlers over one archive and the log of pushes."""
 
-    def __init__(self, archive: Archive, pushes: PushLog) -> None:
+    def __init__(self, archive: Archive, incoming: Incoming) -> None:
         self._archive = archive
-        self._pushes = pushes
+        self._incoming = incoming
 
     async def targets(self, request: web.Request) -> web.Response:
         """All targets of all hosts, by name."""
@@ -58,8 +58,14 @@ class Reading:
     async def pushes(self, request: web.Request) -> web.Response:
         """The newest pushes and which targets they matched."""
         asked = read_query(request.query, ("limit",))
-        found = await self._pushes.recent(read_limit(asked.get("limit")))
+        found = await self._incoming.pushes(read_limit(asked.get("limit")))
         return web.json_response({"pushes": [push_json(each.push, each.matches) for each in found]})
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """The newest requests to hooks, those that were refused among them; `hook` narrows it."""
+        asked = read_query(request.query, ("limit", "hook"))
+        found = await self._incoming.deliveries(read_limit(asked.get("limit")), asked.get("hook"))
+        return web.json_response({"deliveries": [delivery_json(each) for each in found]})
 
     async def hosts(self, request: web.Request) -> web.Response:
         """The workers and what waits for each."""

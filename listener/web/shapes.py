@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from listener.model.base import rfc3339
+from listener.model.delivery import Delivery
 from listener.model.deployment import Deployment, Step
 from listener.model.push import Match, Push
 from listener.model.target import HostView, LastDeployment, Pause, TargetView
@@ -74,8 +75,25 @@ def push_json(push: Push, matches: Sequence[Match]) -> Json:
         "occurred_at": _moment(push.occurred_at),
         "received_at": rfc3339(push.received_at),
         "delivery": push.delivery,
+        "replay_of": push.replay_of,
         "targets": sorted({match.target for match in matches}),
         "matches": [match.model_dump(mode="json") for match in matches],
+    }
+
+
+def delivery_json(delivery: Delivery) -> Json:
+    """A request to a hook and how it was answered."""
+    return {
+        "id": delivery.id,
+        "hook": delivery.hook,
+        "provider": delivery.provider,
+        "received_at": rfc3339(delivery.received_at),
+        "code": delivery.code,
+        "outcome": delivery.outcome,
+        "reason": delivery.reason,
+        "pushes": list(delivery.pushes),
+        "milliseconds": delivery.milliseconds,
+        "peer": delivery.peer,
     }
 
 

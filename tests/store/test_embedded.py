@@ -18,6 +18,7 @@ from listener.store import (
     AlreadyRunning,
     EmbeddedError,
     EmbeddedRedis,
+    Incoming,
     PushLog,
     Store,
     Unavailable,
@@ -172,7 +173,7 @@ async def test_nothing_acknowledged_is_lost_when_all_is_killed(
         await until_dead(server)
     assert len(answered) > 100
     store = await connect(await embedded.start())
-    records = await PushLog(store).recent(1_000_000)
+    records = await Incoming(store).pushes(1_000_000)
     ids = [record.push.id for record in records]
     assert set(answered) <= set(ids)
     assert len(ids) == len(set(ids))

@@ -24,6 +24,7 @@ from listener.store import (
 )
 
 from .conftest import a_deployment, a_host, a_journal, a_push, finished
+from .test_incoming import a_delivery
 
 TARGETS = ("web", "db", "mail")
 HOSTS = ("h1", "h2")
@@ -35,6 +36,8 @@ EXPIRES = None
 DECLARED: dict[str, tuple[str, int | None]] = {
     "schema": ("string", 1),
     "pushes": ("stream", 50 + 100),  # trimmed by whole nodes of 100
+    "deliveries": ("stream", 50 + 100),
+    "refused": ("stream", 50 + 100),
     "dedupe:*": ("string", EXPIRES),
     "matches:*": ("hash", EXPIRES),
     "commands:*": ("stream", keys.COMMANDS_CAP),
@@ -90,7 +93,8 @@ class Worker:
         self.host = ledger.host
 
     async def receive(self) -> None:
-        await self.log.append([(a_push(), str(self.dice.random())) for _ in range(3)])
+        pushes = [(a_push(), str(self.dice.random())) for _ in range(3)]
+        await self.log.append(pushes, [(a_delivery(), 3), (a_delivery("", 404, "refused"), 0)])
 
     async def match(self) -> None:
         for entry, push in await self.log.read(self.host, 5, 0.001):
@@ -153,7 +157,8 @@ class Worker:
 async def test_the_keyspace_stays_within_bounds(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(keys, "PUSHES_CAP", 50)
+    for cap in ("PUSHES_CAP", "DELIVERIES_CAP", "REFUSED_CAP"):
+        monkeypatch.setattr(keys, cap, 50)
     dice = random.Random(seed)
     archive, log = Archive(store), PushLog(store)
     workers = []

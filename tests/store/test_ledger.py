@@ -13,6 +13,7 @@ from listener.store import (
     Archive,
     Backlog,
     Command,
+    Incoming,
     Lane,
     Lease,
     Ledger,
@@ -46,7 +47,7 @@ async def test_a_push_becomes_a_deployment_in_one_step(
     assert await log.read("h1", 10, 0.01) == []
     assert await ledger.lanes() == {"web": Lane(waiting=deployment.id)}
     assert await archive.deployments() == [deployment]
-    assert (await log.recent(1))[0].matches == (match,)
+    assert (await Incoming(store).pushes(1))[0].matches == (match,)
     assert await store.call("TTL", keys.matches(push.id)) > 0
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from listener.model.push import Match
-from listener.store import Ledger, PushAck, PushLog, Store, Unavailable, connect, keys
+from listener.store import Incoming, Ledger, PushAck, PushLog, Store, Unavailable, connect, keys
 
 from .conftest import Server, a_push
 
@@ -104,7 +103,7 @@ async def test_an_undecodable_entry_does_not_block(store: Store, log: PushLog) -
     await log.append([(push, "k")])
     assert [id_ for _, id_ in await read(log)] == [push.id]
     assert (await store.call("XPENDING", keys.PUSHES, keys.group("h1")))[0] == 1
-    assert [record.push.id for record in await log.recent(10)] == [push.id]
+    assert [record.push.id for record in await Incoming(store).pushes(10)] == [push.id]
 
 
 async def test_bytes_that_are_no_text_do_not_block(store: Store, log: PushLog) -> None:
@@ -174,20 +173,6 @@ async def test_old_pushes_are_dropped(store: Store) -> None:
         await store.call("XADD", keys.PUSHES, f"{number + 1}-1", "push", "old")
     await PushLog(store, max_age=60).append([(a_push(), "k")])
     assert len(await entries(store)) <= 101
-
-
-async def test_recent_is_newest_first_and_names_matches(log: PushLog, ledger: Ledger) -> None:
-    old, new = a_push(), a_push()
-    await log.append([(old, "a"), (new, "b")])
-    match = Match(target="web", host="h1", reason="a tag that it does not follow")
-    entry = (await read(log))[0][0]
-    await ledger.admit([], {}, pushes=[PushAck(entry_id=entry, push_id=old.id, matches=(match,))])
-    records = await log.recent(10)
-    assert [(record.push.id, record.matches) for record in records] == [
-        (new.id, ()),
-        (old.id, (match,)),
-    ]
-    assert len(await log.recent(1)) == 1
 
 
 async def test_a_dead_server_is_unavailable_and_then_back(server: Server, own_store: Store) -> None:

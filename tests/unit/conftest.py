@@ -71,7 +71,7 @@ async def make_panel(redis_server: RedisServer) -> AsyncIterator[MakePanel]:
             panel = Panel(Archive(store), PushLog(store), store)
             gate = Gate(loopback, SecretStr(token) if token else None)
             page = MetricsPage(Metrics().registry)
-            app = admin_app(panel.archive, panel.pushes, page, gate, panel.ready)
+            app = admin_app(store, panel.pushes, page, gate, panel.ready)
             server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
             panel.url = str(server.make_url("")).rstrip("/")
             return panel

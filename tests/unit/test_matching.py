@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listener.matching import expected, matching
+from listener.matching import explained, matching
 from listener.model.base import utc_now
 from listener.model.push import Push
 from listener.model.target import TagPolicy, Target, TargetSettings, TargetView
@@ -70,7 +70,7 @@ def test_an_invalid_target_says_what_is_wrong_with_it() -> None:
     assert reason == "no container"
 
 
-def test_the_receiver_names_the_targets_it_expects() -> None:
+def test_each_target_says_why_a_push_is_not_for_it() -> None:
     def view(name: str, policy: str, state: str = "idle") -> TargetView:
         return TargetView.model_validate(
             {
@@ -84,4 +84,8 @@ def test_the_receiver_names_the_targets_it_expects() -> None:
         )
 
     views = [view("web", "latest"), view("other", "v1"), view("broken", "latest", "invalid")]
-    assert expected(push("latest"), views) == ["web"]
+    assert [(view.name, reason) for view, reason in explained(push("latest"), views)] == [
+        ("web", None),
+        ("other", "tag latest is not what it follows (v1)"),
+        ("broken", "its settings are wrong"),
+    ]

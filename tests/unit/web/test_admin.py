@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 
 from lab.redis_server import RedisServer
 from listener.model.base import utc_now
+from listener.model.delivery import Delivery
 from listener.model.deployment import State, Step, Trigger
 from listener.model.push import Match, Push
 from listener.model.target import LastDeployment, Pause
@@ -252,6 +253,58 @@ async def test_pushes_say_where_from_and_what_they_matched(
     assert RFC3339.fullmatch(entry["received_at"])
     assert (entry["hook"], entry["actor"], entry["targets"]) == ("hub", "ci", ["web"])
     assert entry["matches"] == [{"target": "web", "host": "h1", "deployment": "d1", "reason": None}]
+
+
+async def delivered(panel: Panel) -> tuple[Delivery, Push]:
+    now = utc_now()
+    push = Push(
+        id="p1", hook="hub", provider="dockerhub", image="docker.io/a/b", tag="1", received_at=now
+    )
+    delivery = Delivery(
+        id="d1", hook="hub", provider="dockerhub", received_at=now, code=202, outcome="stored"
+    )
+    await panel.pushes.append([(push, "key")], [(delivery, 1)])
+    return delivery, push
+
+
+async def test_deliveries_say_what_came_of_each_request(http: ClientSession, panel: Panel) -> None:
+    await delivered(panel)
+    (entry,) = (await get(http, panel, "/api/v1/deliveries?limit=5&hook=hub"))[1]["deliveries"]
+    assert RFC3339.fullmatch(entry.pop("received_at"))
+    assert entry == {
+        "id": "d1",
+        "hook": "hub",
+        "provider": "dockerhub",
+        "code": 202,
+        "outcome": "stored",
+        "reason": None,
+        "pushes": ["p1"],
+        "milliseconds": 0.0,
+        "peer": None,
+    }
+    assert (await get(http, panel, "/api/v1/deliveries?hook=other"))[1] == {"deliveries": []}
+
+
+@pytest.mark.parametrize("asked", ["p1", "d1"])
+async def test_a_push_is_done_over(http: ClientSession, panel: Panel, asked: str) -> None:
+    await delivered(panel)
+    await panel.pushes.read("h1", 1, 0)
+    status, body = await post(http, panel, f"/api/v1/pushes/{asked}/replay")
+    assert status == 202
+    pushes = (await get(http, panel, "/api/v1/pushes"))[1]["pushes"]
+    assert [(push["id"], push["replay_of"]) for push in pushes] == [
+        (body["pushes"][0], "p1"),
+        ("p1", None),
+    ]
+    assert [push.image for _, push in await panel.pushes.read("h1", 9, 1)] == ["docker.io/a/b"] * 2
+    deliveries = (await get(http, panel, "/api/v1/deliveries"))[1]["deliveries"]
+    assert [one["outcome"] for one in deliveries] == ["replayed", "stored"]
+
+
+async def test_what_is_not_kept_cannot_be_done_over(http: ClientSession, panel: Panel) -> None:
+    status, body = await post(http, panel, "/api/v1/pushes/p9/replay")
+    assert status == 404
+    assert body["error"].startswith("there is no push 'p9' to do over")
 
 
 async def test_hosts_show_what_waits_for_them(http: ClientSession, panel: Panel) -> None:

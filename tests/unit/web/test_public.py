@@ -5,123 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import TestServer
-from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from listener.config import Hook, Registry, Settings
-from listener.model.push import Push
+from listener.config import Hook
 from listener.store import Unavailable
-from listener.telemetry import Metrics
-from listener.web import batches, limits, public
-from listener.web.hooks import Hooks
-
-SAMPLES = Path(__file__).parents[2] / "samples"
-TOKEN = "a-token-not-a-secret"
-KEY = "demo-key-not-a-secret"
-BODY = b'{"image":"registry.example.test/shop/api:1.4.2"}'
-SIGNATURE = "sha256=dc6cb666843e0445cb196b674a6e0900caaa2b3de8245acce1abc50aad926ea7"
-
-
-class MemoryLog:
-    """Keeps pushes as the store promises to: each key once."""
-
-    def __init__(self) -> None:
-        self.by_key: dict[str, Push] = {}
-        self.fault: Exception | None = None
-        self.stuck = False
-
-    async def append(self, pushes: Sequence[tuple[Push, str]]) -> list[tuple[str, bool]]:
-        if self.stuck:
-            await asyncio.Event().wait()
-        if self.fault is not None:
-            raise self.fault
-        answers = []
-        for push, key in pushes:
-            kept = self.by_key.setdefault(key, push)
-            answers.append((kept.id, kept is not push))
-        return answers
-
-    @property
-    def images(self) -> list[str]:
-        return [f"{push.image}:{push.tag}" for push in self.by_key.values()]
-
-
-def settings(**hooks: Hook) -> Settings:
-    registries = {"registry.example.test": Registry(aliases=("localhost:5000", "10.0.0.5:5000"))}
-    return Settings(hooks=hooks, registries=registries, max_body=20_000, host="here")
-
-
-def standard() -> Settings:
-    token: Any = (TOKEN,)
-    key: Any = (KEY,)
-    return settings(
-        hub=Hook(provider="dockerhub", tokens=token),
-        private=Hook(provider="distribution", tokens=token),
-        packages=Hook(provider="github", hmac_secrets=key),
-        ci=Hook(provider="generic", hmac_secrets=key),
-        open=Hook(provider="generic", unauthenticated=True),
-        team=Hook(provider="generic", unauthenticated=True, repositories=("team/*", "web")),
-        mine=Hook(provider="generic", unauthenticated=True, registry="localhost:5000"),
-        narrow=Hook(provider="distribution", tokens=token, repositories=("team/*",)),
-        away=Hook(provider="generic", allow_cidrs=("192.0.2.0/24",)),
-        near=Hook(provider="generic", allow_cidrs=("127.0.0.0/8",)),
-    )
-
-
-@dataclass
-class Port:
-    """One running public port and all that stands behind it."""
-
-    hooks: Hooks
-    log: MemoryLog = field(default_factory=MemoryLog)
-    metrics: Metrics = field(default_factory=Metrics)
-    targets: list[str] = field(default_factory=list)
-    url: str = ""
-
-    async def send(
-        self, path: str, body: Any = b"", *, method: str = "POST", **headers: str
-    ) -> tuple[int, dict[str, Any]]:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with (
-            ClientSession() as session,
-            session.request(method, self.url + path, data=raw, headers=sent) as answer,
-        ):
-            assert answer.content_type == "application/json"
-            self.headers = answer.headers
-            decoded: dict[str, Any] = json.loads(await answer.text())
-            return answer.status, decoded
-
-    def exposed(self) -> str:
-        return generate_latest(self.metrics.registry).decode()
-
-
-@pytest.fixture
-async def port() -> AsyncIterator[Port]:
-    running = Port(Hooks(standard()))
-    with capture_logs():
-        app = public.public_app(
-            running.hooks, running.log, running.metrics, lambda _push: list(running.targets)
-        )
-        async with TestServer(app, host="127.0.0.1") as server:
-            running.url = str(server.make_url("")).rstrip("/")
-            yield running
-
-
-def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"{name}.json").read_text())["body"]
+from listener.web import batches, limits
+from tests.unit.conftest import a_view
+from tests.unit.web.public_port import BODY, SIGNATURE, TOKEN, Port, sample, settings
 
 
 async def test_a_push_is_stored_and_told(port: Port) -> None:
-    port.targets = ["web"]
+    port.views = [a_view(image="registry.example.test/shop/api", tag="1.4.2", policy="1.4.2")]
     code, answer = await port.send("/hooks/ci", BODY, X_Hub_Signature_256=SIGNATURE)
     (push,) = port.log.by_key.values()
     assert code == 202

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 import pytest
 
 from listener.model.base import utc_now
+from listener.model.delivery import Delivery
 from listener.model.push import Push
 from listener.store import Unavailable
 from listener.web import batches
 from listener.web.batches import Batches
+
+DELIVERY = Delivery(
+    id="d1", hook="h", provider="generic", received_at=utc_now(), code=202, outcome="stored"
+)
 
 
 class SlowLog:
@@ -23,7 +28,10 @@ class SlowLog:
         self.go = asyncio.Event()
         self.fault: Exception | None = None
 
-    async def append(self, pushes: Sequence[tuple[Push, str]]) -> list[tuple[str, bool]]:
+    async def append(
+        self, pushes: Sequence[tuple[Push, str]], deliveries: Sequence[tuple[Delivery, int]]
+    ) -> list[tuple[str, bool]]:
+        assert sum(count for _, count in deliveries) == len(pushes)
         self.calls.append([key for _, key in pushes])
         self.began.set()
         await self.go.wait()
@@ -42,9 +50,12 @@ def push(key: str) -> tuple[Push, str]:
 async def test_what_waits_shares_the_next_call_and_each_gets_its_own() -> None:
     log = SlowLog()
     together = Batches(log)
-    first = asyncio.create_task(together.append([push("a")]))
+    first = asyncio.create_task(together.append([push("a")], DELIVERY))
     await asyncio.wait_for(log.began.wait(), 5)
-    later = [asyncio.create_task(together.append([push(f"{n}x"), push(f"{n}y")])) for n in range(3)]
+    later = [
+        asyncio.create_task(together.append([push(f"{n}x"), push(f"{n}y")], DELIVERY))
+        for n in range(3)
+    ]
     await asyncio.sleep(0)
     assert log.calls == [["a"]]
     log.go.set()
@@ -60,7 +71,7 @@ async def test_a_call_is_bounded() -> None:
     log.go.set()
     together = Batches(log)
     pushes = [push(str(n)) for n in range(100)]
-    await asyncio.gather(*(together.append(pushes) for _ in range(5)))
+    await asyncio.gather(*(together.append(pushes, DELIVERY) for _ in range(5)))
     assert [len(call) for call in log.calls] == [200, 200, 100]
 
 
@@ -70,20 +81,22 @@ async def test_a_fault_reaches_all_of_its_call_and_none_later() -> None:
     log.go.set()
     together = Batches(log)
     both = await asyncio.gather(
-        together.append([push("a")]), together.append([push("b")]), return_exceptions=True
+        together.append([push("a")], DELIVERY),
+        together.append([push("b")], DELIVERY),
+        return_exceptions=True,
     )
     assert [type(one) for one in both] == [Unavailable, Unavailable]
     log.fault = None
-    assert await together.append([push("c")]) == [("id-c", False)]
+    assert await together.append([push("c")], DELIVERY) == [("id-c", False)]
 
 
 async def test_who_gave_up_is_not_stored_and_holds_up_nobody() -> None:
     log = SlowLog()
     together = Batches(log)
-    first = asyncio.create_task(together.append([push("a")]))
+    first = asyncio.create_task(together.append([push("a")], DELIVERY))
     await asyncio.wait_for(log.began.wait(), 5)
-    gone = asyncio.create_task(together.append([push("gone")]))
-    stays = asyncio.create_task(together.append([push("stays")]))
+    gone = asyncio.create_task(together.append([push("gone")], DELIVERY))
+    stays = asyncio.create_task(together.append([push("stays")], DELIVERY))
     await asyncio.sleep(0)
     gone.cancel()
     first.cancel()
@@ -97,6 +110,6 @@ async def test_a_stuck_store_is_left_in_time(monkeypatch: pytest.MonkeyPatch) ->
     log = SlowLog()
     together = Batches(log)
     with pytest.raises(TimeoutError):
-        await together.append([push("a")])
+        await together.append([push("a")], DELIVERY)
     log.go.set()
-    assert await together.append([push("b")]) == [("id-b", False)]
+    assert await together.append([push("b")], DELIVERY) == [("id-b", False)]
