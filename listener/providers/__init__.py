@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from listener.providers.acr import Acr
+from listener.providers.aliyun import Aliyun
 from listener.providers.distribution import Distribution
 from listener.providers.dockerhub import DockerHub
 from listener.providers.events import (
@@ -16,10 +18,25 @@ from listener.providers.events import (
     Sender,
 )
 from listener.providers.generic import Generic
+from listener.providers.gitea import Gitea
 from listener.providers.github import GitHub
+from listener.providers.gitlab import GitLab
+from listener.providers.harbor import Harbor
 from listener.providers.provider import Provider
+from listener.providers.quay import Quay
 
-_ALL: tuple[Provider, ...] = (Distribution(), DockerHub(), Generic(), GitHub())
+_ALL: tuple[Provider, ...] = (
+    Acr(),
+    Aliyun(),
+    Distribution(),
+    DockerHub(),
+    Generic(),
+    Gitea(),
+    GitHub(),
+    GitLab(),
+    Harbor(),
+    Quay(),
+)
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({one.name: one for one in _ALL})
 """Every provider by the name that the configuration gives it."""

@@ -53,7 +53,13 @@ def test_every_provider_has_samples_with_and_without_a_push(name: str) -> None:
     assert any(sample.get("ignored") for sample in samples)
 
 
-IMAGES = {"dockerhub": "docker.io/team/web:v1", "github": "ghcr.io/team/web:v1"}
+IMAGES = {
+    "acr": "acmereg.azurecr.io/team/web:v1",
+    "aliyun": "registry.cn-hangzhou.aliyuncs.com/team/web:v1",
+    "dockerhub": "docker.io/team/web:v1",
+    "github": "ghcr.io/team/web:v1",
+    "quay": "quay.io/team/web:v1",
+}
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
