@@ -9,17 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from listener.model.reference import is_digest, is_tag, parse_reference
+from listener.model.reference import is_digest, is_tag, make_reference
 from listener.providers import MAX_EVENTS, PROVIDERS, NotUnderstood, Parsed, Request, Sender
 
 DIGEST = "sha256:" + "4f" * 32
 GITHUB = {"x-github-event": "package", "x-github-delivery": "1-2-3"}
+HEADERS = {"github": GITHUB, "gitea": {"x-gitea-event": "package"}}
 NAMES = sorted(PROVIDERS)
 
 
 def parse(name: str, body: object, headers: dict[str, str] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    sent = GITHUB if headers is None and name == "github" else headers or {}
+    sent = HEADERS.get(name, {}) if headers is None else headers
     return PROVIDERS[name].parse(Request(sent, raw), Sender())
 
 
@@ -49,6 +50,10 @@ def test_what_is_no_such_json(name: str, body: bytes, came: str) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "sentence"),
     [
+        ("acr", {"target": {}}, "got an object with the keys 'target'"),
+        ("acr", [{"eventType": 3}], "got an object with the keys 'eventType'"),
+        ("acr", {"specversion": "1.0"}, "got a CloudEvent without a type"),
+        ("aliyun", {"repository": {"repo_name": "a/b"}}, "got an object with the keys"),
         ("distribution", {"events": {}}, 'expected a Distribution envelope {"events": […]}'),
         ("distribution", [], "got a list"),
         ("dockerhub", {}, "got an empty object"),
@@ -64,6 +69,7 @@ def test_what_is_no_such_json(name: str, body: bytes, came: str) -> None:
             {"repository": {"repo_name": "../b"}, "push_data": {"tag": "1"}},
             "is not an image reference",
         ),
+        ("gitea", {"action": "created"}, "got an object with the keys 'action'"),
         ("github", {"action": "published"}, "got an object with the keys 'action'"),
         ("generic", {"digest": DIGEST}, "got an object with the keys 'digest'"),
         ("generic", {"image": 3}, "got an object with the keys 'image'"),
@@ -77,6 +83,10 @@ def test_what_is_no_such_json(name: str, body: bytes, came: str) -> None:
         ("generic", [{"image": "a/b:1"}, {}], "number 2 of the list: expected"),
         ("generic", [{"image": "a/b:1"}, [[]]], "number 2 of the list: expected"),
         ("generic", [{"image": "a/b:1"}] * (MAX_EVENTS + 1), "at most 100 images, got 101"),
+        ("harbor", {"type": 3}, "got an object with the keys 'type'"),
+        ("harbor", {"type": "pushImage", "event_data": []}, "got data that is a list"),
+        ("harbor", {"specversion": "0.3", "type": "x"}, "CloudEvents of version '0.3'"),
+        ("quay", {"updated_tags": ["1"]}, "got an object with the keys 'updated_tags'"),
     ],
 )
 def test_what_is_no_such_payload(name: str, body: object, sentence: str) -> None:
@@ -124,6 +134,28 @@ def test_distribution_takes_a_bounded_number_of_pushes() -> None:
         "url": "http://reg.example.test/v2/",
     }
     parsed = parse("distribution", {"events": [{"action": "push", "target": target}] * 150})
+    assert len(parsed.events) == MAX_EVENTS
+    assert parsed.ignored == ("one request brings at most 100 pushes",) * 50
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("quay", {"docker_url": "quay.io/a/b", "updated_tags": ["1"] * 150}),
+        (
+            "harbor",
+            {
+                "type": "PUSH_ARTIFACT",
+                "event_data": {
+                    "resources": [{"tag": "1", "resource_url": "harbor.example.test/a/b:1"}] * 150,
+                    "repository": {"repo_full_name": "a/b"},
+                },
+            },
+        ),
+    ],
+)
+def test_a_list_brings_a_bounded_number_of_pushes(name: str, body: object) -> None:
+    parsed = parse(name, body)
     assert len(parsed.events) == MAX_EVENTS
     assert parsed.ignored == ("one request brings at most 100 pushes",) * 50
 
@@ -189,6 +221,19 @@ keys = st.sampled_from(
         "registry",
         "artifact",
         "created_at",
+        "specversion",
+        "type",
+        "data",
+        "eventType",
+        "version",
+        "html_url",
+        "repo_full_name",
+        "region",
+        "event_data",
+        "resources",
+        "resource_url",
+        "docker_url",
+        "updated_tags",
     ]
 )
 anything = st.recursive(
@@ -213,7 +258,7 @@ def check(name: str, body: bytes) -> None:
         assert image.tag is not None or image.digest is not None
         assert image.tag is None or is_tag(image.tag)
         assert image.digest is None or is_digest(image.digest)
-        assert parse_reference(str(image)).repository == image.repository
+        assert make_reference(image.registry, image.repository, image.tag, image.digest) == image
         assert event.occurred_at is None or event.occurred_at.utcoffset() is not None
         assert event.actor is None or event.actor.isprintable()
 
@@ -233,6 +278,31 @@ def test_any_json_is_parsed_or_not_understood(name: str, value: object) -> None:
 
 
 TEMPLATES = {
+    "acr": lambda a, b, c, d: [
+        {
+            "eventType": "Microsoft.ContainerRegistry.ImagePushed",
+            "data": {
+                "action": "push",
+                "target": {
+                    "mediaType": "application/vnd.oci.image.index.v1+json",
+                    "repository": a,
+                    "tag": b,
+                    "digest": c,
+                },
+                "request": {"host": d},
+                "timestamp": d,
+                "id": a,
+            },
+        },
+        {
+            "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+            "data": {"validationCode": d},
+        },
+    ],
+    "aliyun": lambda a, b, c, d: {
+        "push_data": {"tag": b, "digest": c, "pushed_at": d},
+        "repository": {"repo_full_name": a, "region": d if a == c else "cn-hangzhou"},
+    },
     "distribution": lambda a, b, c, d: {
         "events": [
             {
@@ -255,6 +325,18 @@ TEMPLATES = {
         "push_data": {"tag": b, "pushed_at": c, "pusher": d},
     },
     "generic": lambda a, b, c, d: {"image": a, "tag": b, "digest": c, "registry": d},
+    "gitea": lambda a, b, c, d: {
+        "action": "created",
+        "package": {
+            "type": "container",
+            "name": a,
+            "version": b,
+            "owner": {"login": "shop"},
+            "html_url": d,
+            "created_at": c,
+        },
+        "sender": {"login": d},
+    },
     "github": lambda a, b, c, d: {
         "action": "published",
         "package": {
@@ -269,7 +351,20 @@ TEMPLATES = {
             },
         },
     },
+    "harbor": lambda a, b, c, d: {
+        "type": "PUSH_ARTIFACT",
+        "occur_at": d,
+        "operator": c,
+        "event_data": {
+            "resources": [{"tag": b, "digest": c, "resource_url": d}, {"tag": d}, a],
+            "repository": {"repo_full_name": a},
+        },
+    },
+    "quay": lambda a, b, c, d: {"docker_url": d, "repository": a, "updated_tags": [b, c, a]},
 }
+
+
+TEMPLATES["gitlab"] = TEMPLATES["distribution"]
 
 
 @pytest.mark.parametrize("name", NAMES)
