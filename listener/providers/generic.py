@@ -9,9 +9,11 @@ One object or a list of them, each naming an image in one of these ways; other k
 - ``{"name": "registry.example.com/team/web", "tag": "v1"}``.
 
 Where nothing names a host, it is the hook's `registry`, else ``docker.io`` as for Docker itself. A
-list is taken whole or not at all. Signatures are those of GitHub (``X-Hub-Signature-256``) or
+list is taken whole or not at all. Signatures are those of GitHub (``X-Hub-Signature-256``) and
 Flux (``X-Signature``, https://fluxcd.io/flux/components/notification/receivers/#generic-hmac), in
-both cases ``sha256=HEX``. There is no id and no time in it, so each delivery is a push of its own.
+both cases ``sha256=HEX``, and Standard Webhooks (https://www.standardwebhooks.com), whose
+``webhook-id`` tells repetitions. Without it there is no id and no time, so each delivery is a push
+of its own.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from listener.providers.events import (
     Request,
     Sender,
 )
+from listener.providers.naming import host_of
 from listener.providers.payload import load_json, shape, shown, text_at
 from listener.providers.provider import Provider
 from listener.providers.signatures import HexHmac, StandardWebhooks
@@ -51,8 +54,9 @@ class Generic(Provider):
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """One push for each object; raises NotUnderstood, naming the object of a list."""
         payload = load_json(request.body, _EXPECTED)
+        delivery = request.headers.get("webhook-id", "").strip() or None
         if not isinstance(payload, list):
-            return Parsed((read_image(payload, sender),))
+            return Parsed((replace(read_image(payload, sender), delivery=delivery),))
         if not payload:
             return Parsed((), ("an empty list",))
         if len(payload) > MAX_EVENTS:
@@ -60,7 +64,7 @@ class Generic(Provider):
         events = []
         for position, entry in enumerate(payload, start=1):
             try:
-                events.append(read_image(entry, sender))
+                events.append(replace(read_image(entry, sender), delivery=delivery))
             except NotUnderstood as problem:
                 raise NotUnderstood(f"number {position} of the list: {problem}") from None
         return Parsed(tuple(events))
@@ -89,7 +93,8 @@ def _named(entry: object, default_host: str) -> Reference:
     """The image by whichever of the keys are there."""
     image = text_at(entry, "image") or text_at(entry, "artifact")
     repository = text_at(entry, "repository") or text_at(entry, "name")
-    registry = text_at(entry, "registry").removeprefix("https://").rstrip("/")
+    registry = text_at(entry, "registry")
+    registry = host_of(registry) or registry.rstrip("/")
     if not image and registry and repository:
         return make_reference(registry, repository, None, None)
     if not image and not repository:
