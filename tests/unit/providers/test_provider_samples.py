@@ -72,3 +72,51 @@ def test_what_a_provider_makes_up_is_the_push_that_it_reads(name: str) -> None:
         (image.name, image.tag)
     ]
     assert parsed.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "one"),
+    [
+        ("acr", False),
+        ("aliyun", False),
+        ("distribution", False),
+        ("gitea", False),
+        ("github", True),
+        ("gitlab", False),
+        ("harbor", True),
+        ("quay", False),
+    ],
+)
+def test_who_may_name_only_one_of_many_tags(name: str, one: bool) -> None:
+    image = parse_reference(IMAGES.get(name, "registry.example.com/team/web:v1"))
+    (event,) = PROVIDERS[name].parse(PROVIDERS[name].sample(image), Sender(image.registry)).events
+    assert event.one_of_many is one
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "may"),
+    [
+        ("acr", "acmereg.azurecr.io", True),
+        ("acr", "acmereg.azurecr.cn", True),
+        ("acr", "acmereg.azurecr.io.example.test", False),
+        ("acr", "azurecr.io", False),
+        ("aliyun", "registry.cn-hangzhou.aliyuncs.com", True),
+        ("aliyun", "acme-registry.cn-hangzhou.cr.aliyuncs.com", True),
+        ("aliyun", "registry.aliyuncs.com.example.test", False),
+        ("gitea", "git.example.test:3000", True),
+        ("gitea", "docker.io", False),
+        ("gitlab", "registry.gitlab.example.test", True),
+        ("gitlab", "ghcr.io", False),
+        ("harbor", "harbor.example.test", True),
+        ("harbor", "quay.io", False),
+        ("quay", "quay.io", True),
+        ("quay", "quay.io.example.test", False),
+        ("quay", "docker.io", False),
+    ],
+)
+def test_the_registries_that_a_provider_speaks_for_by_itself(
+    name: str, host: str, may: bool
+) -> None:
+    hosts = PROVIDERS[name].hosts
+    assert hosts is not None
+    assert bool(hosts.fullmatch(host)) is may
