@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
 import structlog
+from pydantic_core import PydanticSerializationError, to_json
+
+
+def _json(value: object, **_: object) -> str:
+    """Several times as fast as the standard library, which alone takes half surrogate pairs."""
+    try:
+        return to_json(value, fallback=repr).decode()
+    except PydanticSerializationError:
+        return json.dumps(value, default=repr)
 
 
 def set_up_logs(*, terminal: bool | None = None) -> None:
     """Sends all log lines to standard error; `terminal` absent: finds out what stands there."""
     pretty = sys.stderr.isatty() if terminal is None else terminal
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_json)
     )
     shared: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +21,8 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = r"\d{1,12}(?:\.\d{1,9})?"
 _DURATION = re.compile(rf"(?:{_NUMBER}(?:ms|s|m|h|d))+")
 _PART = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
+# Asking the kernel for each id would cost a hook more than parsing it does.
+_dice = random.Random(secrets.token_bytes(16))  # noqa: S311 - ids are no secrets
 _LONGEST = 999_999_999.0  # seconds, 31 years: what is longer is a slip of the pen
 
 
@@ -82,6 +86,11 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
 def utc_now() -> datetime:
     """The present moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def timed_id(prefix: str, moment: datetime) -> str:
+    """An id that sorts by time, ``p1750000000123-7f3a9c1e``; no secret."""
+    return f"{prefix}{moment.timestamp() * 1000:.0f}-{_dice.getrandbits(32):08x}"
 
 
 def rfc3339(moment: datetime) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Literal
 
-from listener.model.base import Noun
+from listener.model.base import Noun, timed_id
 
 Outcome = Literal[
     "stored",
@@ -52,4 +51,4 @@ class Delivery(Noun):
 
 def new_delivery_id(moment: datetime) -> str:
     """An id that sorts by time."""
-    return f"d{moment.timestamp() * 1000:.0f}-{secrets.token_hex(4)}"
+    return timed_id("d", moment)

@@ -30,7 +30,8 @@ HISTORY_CAP = 200
 
 def dedupe(key: str) -> str:
     """Where the id of the push with this dedupe key is remembered."""
-    return f"{PREFIX}dedupe:{hashlib.sha256(key.encode()).hexdigest()}"
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass"))
+    return f"{PREFIX}dedupe:{digest.hexdigest()}"
 
 
 def matches(push_id: str) -> str:

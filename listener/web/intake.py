@@ -5,12 +5,12 @@ No I/O: in come a hook, parsed events and a time; out go pushes with their keys,
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from listener.model.base import timed_id
 from listener.model.push import Push
 from listener.model.reference import Reference
 from listener.providers import Event, Parsed, Provider
@@ -61,13 +61,12 @@ def dedupe_key(hook: str, event: Event, image: Reference) -> str:
     else:
         return secrets.token_hex(16)
     # The sender's part stands last: no other part can hold a line break.
-    text = "\n".join((hook, str(image), sign))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return "\n".join((hook, str(image), sign))
 
 
 def new_push_id(moment: datetime) -> str:
     """An id that sorts by time."""
-    return f"p{moment.timestamp() * 1000:.0f}-{secrets.token_hex(4)}"
+    return timed_id("p", moment)
 
 
 def _push(door: Door, provider: Provider, event: Event, image: Reference, now: datetime) -> Push:

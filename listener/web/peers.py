@@ -17,8 +17,6 @@ def client_address(
     address it was called from at the end, so the chain is read backwards and ends with the first
     address that is no trusted proxy; what stands before it anybody may have written.
     """
-    if not trusted or not forwarded:
-        return peer
     hops = [hop.strip() for value in forwarded for hop in value.split(",")]
     client = peer
     while hops and _is_trusted(client, trusted):

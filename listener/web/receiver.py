@@ -8,7 +8,6 @@ hold a token, and none holds the path, which may be one.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
@@ -16,12 +15,14 @@ from typing import Any
 
 import structlog
 from aiohttp import web
+from pydantic_core import to_json
 
 from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.push import Push
 from listener.model.target import TargetView
 from listener.providers import NotUnderstood, Parsed, Provider, Request
+from listener.providers.payload import plain
 from listener.providers.verify import Refused, admit_address, authenticate
 from listener.store import Unavailable
 from listener.telemetry import Metrics, PushOutcome
@@ -78,8 +79,11 @@ class Receiver:
         return _respond(verdict, self._body(verdict, stored))
 
     def _peer(self, request: web.Request) -> str | None:
+        trusted = self._hooks.trusted_proxies
+        if not trusted:
+            return request.remote
         forwarded = request.headers.getall("X-Forwarded-For", ())
-        return client_address(request.remote, forwarded, self._hooks.trusted_proxies)
+        return client_address(request.remote, forwarded, trusted)
 
     async def _judge(
         self, door: Door | None, request: web.Request, peer: str | None, now: datetime
@@ -138,7 +142,12 @@ class Receiver:
             return Verdict(202, "stored", pushes=intake.pushes, reasons=reasons)
         if intake.forbidden and not provider.repeats_until_2xx:
             raise Refused(403, intake.forbidden[0])
-        return Verdict(200, "ignored", reasons=reasons, reply=parsed.reply)
+        return Verdict(
+            200,
+            "ignored",
+            reasons=reasons,
+            reply={key: plain(text) for key, text in parsed.reply.items()},
+        )
 
     async def _record(self, verdict: Verdict, delivery: Delivery) -> tuple[Verdict, Stored]:
         """Stores what was decided; where that fails, an authentic sender is asked to repeat it."""
@@ -233,4 +242,4 @@ def _other_method(door: Door, request: web.Request) -> Verdict:
 
 def _respond(verdict: Verdict, body: Mapping[str, object]) -> web.Response:
     headers = {**SERVER, **_JSON, **verdict.headers}
-    return web.Response(status=verdict.status, body=json.dumps(body).encode(), headers=headers)
+    return web.Response(status=verdict.status, body=to_json(body), headers=headers)
