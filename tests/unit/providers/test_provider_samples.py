@@ -57,6 +57,8 @@ IMAGES = {
     "acr": "acmereg.azurecr.io/team/web:v1",
     "aliyun": "registry.cn-hangzhou.aliyuncs.com/team/web:v1",
     "dockerhub": "docker.io/team/web:v1",
+    "ecr": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/web:v1",
+    "gar": "europe-west4-docker.pkg.dev/acme-prod/apps/web:v1",
     "github": "ghcr.io/team/web:v1",
     "quay": "quay.io/team/web:v1",
 }
