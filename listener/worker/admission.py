@@ -132,16 +132,36 @@ class Admission:
             )
 
 
-def reconcile_deployment(target: Target, host: str, memory: Memory) -> Deployment:
-    """What is asked for where a push may have been missed: whatever the target follows."""
+def untold(
+    entries: Sequence[tuple[str, Push]], targets: Sequence[Target]
+) -> list[tuple[Target, Push]]:
+    """Targets that a push is not for, but that its sender may have left out."""
+    return [
+        (target, push)
+        for _, push in entries
+        if push.one_of_many
+        for target, reason in matching(push, targets)
+        if reason is not None and target.problem is None
+    ]
+
+
+def reconcile_deployment(
+    target: Target, host: str, memory: Memory, push: Push | None = None
+) -> Deployment:
+    """What is asked for where a push may have been missed: whatever the target follows.
+
+    `push` is the one that raised the question, where there was one.
+    """
     now = utc_now()
     known = next((good for good in memory.good if good.image_id == target.image_id), None)
     return Deployment(
         id=new_deployment_id(now),
         target=target.name,
         host=host,
-        trigger=Trigger.RECONCILE,
+        trigger=Trigger.PUSH if push else Trigger.RECONCILE,
         image=target.image,
         tag=known.tag if known is not None and known.tag else target.tag,
+        pushes=(push.id,) if push else (),
+        received_at=push.received_at if push else None,
         queued_at=now,
     )

@@ -9,7 +9,7 @@ import structlog
 
 from listener.config import Settings
 from listener.deploy.acts import Acts
-from listener.deploy.outcomes import Nothing, Outcome, Overtaken, Resolved
+from listener.deploy.outcomes import Nothing, Outcome, Overtaken
 from listener.deploy.runner import Runner
 from listener.deploy.wanted import Wanted
 from listener.discovery import Discovery
@@ -20,9 +20,10 @@ from listener.model.target import Target
 from listener.registry import Credentials, Resolver
 from listener.store import Archive, Lease, Ledger, PushLog, Store, Unavailable
 from listener.telemetry import Metrics
-from listener.worker.admission import Admission, reconcile_deployment
+from listener.worker.admission import Admission, untold
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
+from listener.worker.reconcile import Reconcile
 from listener.worker.slots import Slots
 from listener.worker.waiting import until
 
@@ -30,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 _PUBLISH_EVERY = 10.0
 _SETTLE = 0.3
-_RECONCILE_LOOK = 5.0
-_NOTIFIED_WITHIN = 3.0
 _BLOCK = 3.0
 _RETRY_EVERY = 0.5
 _BATCH = 50
@@ -91,9 +90,17 @@ class Tenure:
             self._discovery,
             metrics,
         )
+        self._reconcile = Reconcile(
+            settings.host,
+            self._discovery,
+            self._wanted,
+            self._overview,
+            self._lanes,
+            self._admission,
+            self._slots.wake,
+        )
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._reconciled: dict[str, float] = {}
         self._listed: list[Target] = []
         self._listed_at = -_STALE
         self.engine_problem: str | None = None
@@ -135,7 +142,7 @@ class Tenure:
                 self._read_commands,
                 self._publish,
                 self._hear_events,
-                self._reconcile,
+                self._reconcile.look,
                 self._slots.fill,
             ):
                 group.create_task(self._persist(act))
@@ -190,6 +197,8 @@ class Tenure:
         if await self._admission.pushes(entries, self._listed):
             self._slots.wake()
             self._changed.set()
+        for target, push in untold(entries, self._listed):
+            self._reconcile.suspect(target.name, push)
         if len(entries) > 1:
             # A flood is taken in larger sips; a lone push never waits here.
             await asyncio.sleep(_SIP)
@@ -219,38 +228,6 @@ class Tenure:
             self._listed_at = -_STALE
             self._changed.set()
         await asyncio.sleep(_RETRY_EVERY)
-
-    async def _reconcile(self) -> None:
-        now = asyncio.get_running_loop().time()
-        missed: dict[str, tuple[Deployment, str]] = {}
-        for target in await self._discovery.targets():
-            every = target.settings.reconcile
-            last = self._reconciled.get(target.name)
-            due = last is None or now - last >= every
-            if target.problem is not None or not every or not due or self._busy(target.name):
-                continue
-            self._reconciled[target.name] = now
-            memory = await self._overview.memory(target.name)
-            deployment = reconcile_deployment(target, self._settings.host, memory)
-            found = await self._wanted.glance(deployment, target, memory)
-            if isinstance(found, Resolved):
-                missed[target.name] = (deployment, found.digest)
-        # A push that was made this moment has its own notification on the way.
-        await asyncio.sleep(_NOTIFIED_WITHIN if missed else _RECONCILE_LOOK)
-        if missed:
-            await self._take_missed(missed)
-
-    async def _take_missed(self, missed: dict[str, tuple[Deployment, str]]) -> None:
-        for target in await self._discovery.targets():
-            deployment, digest = missed.get(target.name, (None, ""))
-            if deployment is None or digest in target.digests or self._busy(target.name):
-                continue
-            log.info("missed push found", target=target.name, digest=digest)
-            await self._admission.missed(deployment)
-            self._slots.wake()
-
-    def _busy(self, target: str) -> bool:
-        return bool(self._lanes.running(target) or self._lanes.waiting(target))
 
     def _give_up(self, deployment: Deployment) -> Outcome | None:
         newer = self._lanes.waiting(deployment.target)

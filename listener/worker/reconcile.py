@@ -1,0 +1,127 @@
+"""Pushes that nobody told of: whether a target's tag means something else than what it runs.
+
+Every target is asked for at the start and then every `reconcile`. It is asked for out of turn where
+a push names one tag of its repository and the sender is known to leave out the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from listener.deploy.outcomes import Resolved
+from listener.deploy.wanted import Wanted
+from listener.discovery import Discovery
+from listener.model.deployment import Deployment
+from listener.model.push import Push
+from listener.model.target import Target
+from listener.worker.admission import Admission, reconcile_deployment
+from listener.worker.lanes import Lanes
+from listener.worker.overview import Overview
+from listener.worker.waiting import until
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY = 5.0
+# A push that was made this moment has its own notification on the way.
+_NOTIFIED_WITHIN = 3.0
+# GitHub's registry has been seen to answer with the previous digest for a while.
+_LOOKS = (0.0, 10.0, 45.0)
+
+
+@dataclass
+class _Suspicion:
+    push: Push
+    looks: list[float]
+
+
+class Reconcile:
+    """Looks for missed pushes of one host; `wake` is called when it queued a deployment."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it looks at and what it queues with
+        self,
+        host: str,
+        discovery: Discovery,
+        wanted: Wanted,
+        overview: Overview,
+        lanes: Lanes,
+        admission: Admission,
+        wake: Callable[[], None],
+    ) -> None:
+        self._host = host
+        self._discovery = discovery
+        self._wanted = wanted
+        self._overview = overview
+        self._lanes = lanes
+        self._admission = admission
+        self._wake = wake
+        self._asked: dict[str, float] = {}
+        self._suspicions: dict[str, _Suspicion] = {}
+        self._suspected = asyncio.Event()
+
+    def suspect(self, target: str, push: Push) -> None:
+        """Lets a target be asked for soon: a tag of its own may have moved with the pushed one."""
+        now = asyncio.get_running_loop().time()
+        self._suspicions[target] = _Suspicion(push, [now + look for look in _LOOKS])
+        self._suspected.set()
+
+    async def look(self) -> None:
+        """One round; returns when it is time for the next. Raises EngineAway, Unavailable."""
+        self._suspected.clear()
+        missed: dict[str, tuple[Deployment, str]] = {}
+        for target in await self._discovery.targets():
+            if target.problem is not None or self._busy(target.name):
+                continue
+            deployment = await self._question(target)
+            if deployment is None:
+                continue
+            memory = await self._overview.memory(target.name)
+            found = await self._wanted.glance(deployment, target, memory)
+            if isinstance(found, Resolved):
+                missed[target.name] = (deployment, found.digest)
+        if missed:
+            await asyncio.sleep(_NOTIFIED_WITHIN)
+            await self._take(missed)
+        else:
+            await until(self._suspected, _LOOK_EVERY)
+
+    async def _question(self, target: Target) -> Deployment | None:
+        """What to ask the registry for this target, if it is time to ask at all."""
+        now = asyncio.get_running_loop().time()
+        push = self._suspected_now(target.name, now)
+        if push is None and not self._due(target, now):
+            return None
+        memory = await self._overview.memory(target.name)
+        return reconcile_deployment(target, self._host, memory, push)
+
+    def _suspected_now(self, target: str, now: float) -> Push | None:
+        suspicion = self._suspicions.get(target)
+        if suspicion is None or now < suspicion.looks[0]:
+            return None
+        del suspicion.looks[0]
+        if not suspicion.looks:
+            del self._suspicions[target]
+        return suspicion.push
+
+    def _due(self, target: Target, now: float) -> bool:
+        every, last = target.settings.reconcile, self._asked.get(target.name)
+        if not every or (last is not None and now - last < every):
+            return False
+        self._asked[target.name] = now
+        return True
+
+    async def _take(self, missed: dict[str, tuple[Deployment, str]]) -> None:
+        for target in await self._discovery.targets():
+            deployment, digest = missed.get(target.name, (None, ""))
+            if deployment is None or digest in target.digests or self._busy(target.name):
+                continue
+            log.info("missed push found", target=target.name, digest=digest)
+            self._suspicions.pop(target.name, None)
+            await self._admission.missed(deployment)
+            self._wake()
+
+    def _busy(self, target: str) -> bool:
+        return bool(self._lanes.running(target) or self._lanes.waiting(target))
