@@ -64,3 +64,12 @@ def test_a_host_that_only_ends_or_begins_like_another_is_not_it() -> None:
         hosts = PROVIDERS[name].hosts
         assert hosts is not None
         assert not hosts.fullmatch(host), host
+
+
+def test_senders_that_repeat_an_event_until_it_is_taken_are_known() -> None:
+    assert {name for name, one in PROVIDERS.items() if one.repeats_until_2xx} == {
+        "distribution",
+        "ecr",
+        "gar",
+        "gitlab",
+    }
