@@ -191,6 +191,7 @@ async def test_a_proxy_of_the_environment_is_not_used(
         "keys.example.com/keys",
         "/keys",
         f"http://{HOST}/keys",
+        f"http://{HOST}:443/keys",
         f"ftp://{HOST}/keys",
         "file:///etc/passwd",
         f"https://{HOST}:8443/keys",

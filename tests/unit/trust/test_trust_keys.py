@@ -157,6 +157,7 @@ ODD = {
 async def test_an_issuer_that_talks_nonsense_lets_nobody_in(
     checker: IdentityTokens, network: Network, files: dict[str, bytes | str]
 ) -> None:
+    network.files[KEYS.replace("https", "http")] = network.files[KEYS]
     for address, content in files.items():
         network.files[address] = content.encode() if isinstance(content, str) else content
     assert await answer(checker.check, token()) == LATER

@@ -97,6 +97,7 @@ BAD: dict[str, Request] = {
     "half a signature": with_signature(base64.b64encode(GOOD[:128]).decode()),
     "a signature of something else": with_signature(OF_SOMETHING_ELSE),
     "a signature not in base64": with_signature("%%%"),
+    "a signature with more in it": with_signature(base64.b64encode(GOOD).decode() + "\n%"),
     "a signature in letters of no alphabet": with_signature("ä"),
     "a signature in a list": with_signature(["AAAA"]),
     "another message": altered(Message="{}"),
