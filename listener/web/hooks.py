@@ -6,17 +6,17 @@ Here is also what a hook may speak for: its registry and its repositories.
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Protocol
+from typing import Protocol
 
 from listener.config import Hook
 from listener.model.reference import Reference
-from listener.providers import PROVIDERS, Provider, Request, Sender
+from listener.providers import PROVIDERS, Provider, Sender
+from listener.trust import Fetch, HttpsGet, IdentityTokens, Topics
 
-Errand = Coroutine[Any, Any, None]
 Network = IPv4Network | IPv6Network
 
 
@@ -39,13 +39,6 @@ class HookSettings(Protocol):
         """Other name of a registry -> its first name, in normal form."""
 
 
-class Proof(Protocol):
-    """A proof that needs a key from elsewhere, which it fetches and keeps by itself."""
-
-    async def check(self, request: Request) -> Errand | None:
-        """Raises `Refused`. What it answers is to be done after it, without anybody waiting."""
-
-
 @dataclass(frozen=True, slots=True)
 class Door:
     """One hook ready to serve."""
@@ -54,7 +47,8 @@ class Door:
     hook: Hook
     provider: Provider
     sender: Sender
-    proofs: tuple[Proof, ...]
+    identity: IdentityTokens | None
+    topics: Topics | None
     repositories: re.Pattern[str] | None
 
     def objection(self, provider: Provider, image: Reference) -> str | None:
@@ -84,12 +78,14 @@ class _Table:
 class Hooks:
     """All hooks in force. A request that has begun ends with the hook it began with."""
 
-    def __init__(self, settings: HookSettings) -> None:
-        self._table = _build(settings)
+    def __init__(self, settings: HookSettings, fetch: Fetch | None = None) -> None:
+        """`fetch` gets the keys of issuers and topics; absent: from where they say they are."""
+        self._fetch = fetch or HttpsGet()
+        self._table = _build(settings, self._fetch)
 
     def replace(self, settings: HookSettings) -> None:
         """Puts new settings in force; without a request in between."""
-        self._table = _build(settings)
+        self._table = _build(settings, self._fetch)
 
     def find(self, name: str) -> Door | None:
         """The hook of that name."""
@@ -116,13 +112,13 @@ class Hooks:
         return self._table.trusted_proxies
 
 
-def _build(settings: HookSettings) -> _Table:
+def _build(settings: HookSettings, fetch: Fetch) -> _Table:
     aliases = settings.aliases()
-    doors = {name: _door(name, hook, aliases) for name, hook in settings.hooks.items()}
+    doors = {name: _door(name, hook, aliases, fetch) for name, hook in settings.hooks.items()}
     return _Table(doors, aliases, settings.max_body, settings.trusted_proxies)
 
 
-def _door(name: str, hook: Hook, aliases: Mapping[str, str]) -> Door:
+def _door(name: str, hook: Hook, aliases: Mapping[str, str], fetch: Fetch) -> Door:
     globs = "|".join(f"(?:{translate(glob)})" for glob in hook.repositories)
     registry = aliases.get(hook.registry, hook.registry) if hook.registry else None
     return Door(
@@ -130,6 +126,7 @@ def _door(name: str, hook: Hook, aliases: Mapping[str, str]) -> Door:
         hook=hook,
         provider=PROVIDERS[hook.provider],
         sender=Sender(registry, hook.places),
-        proofs=(),
+        identity=IdentityTokens(hook.oidc, fetch) if hook.oidc else None,
+        topics=Topics(hook.topics, fetch) if hook.topics else None,
         repositories=re.compile(globs) if globs else None,
     )

@@ -119,8 +119,10 @@ class Receiver:
         body = await read_body(request, self._hooks.max_body)
         sent = Request(request.headers, body, request.query if request.query_string else {})
         authenticate(door.provider, door.hook, sent, request.match_info.get("token"))
-        for proof in door.proofs:
-            self._run(await proof.check(sent))
+        if door.identity is not None:
+            await door.identity.check(sent)
+        if door.topics is not None and (url := await door.topics.check(sent)):
+            self._run(door.topics.confirm(url))
         provider = door.provider.concrete(sent)
         try:
             parsed = provider.parse(sent, door.sender)
@@ -216,12 +218,11 @@ class Receiver:
             for view, reason in self._explain(push)
         ]
 
-    def _run(self, errand: Coroutine[Any, Any, None] | None) -> None:
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
         """Does in the background what a proof left to be done; the sender does not wait for it."""
-        if errand is not None:
-            task = asyncio.create_task(errand)
-            self._errands.add(task)
-            task.add_done_callback(self._errands.discard)
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
 
 def _other_method(door: Door, request: web.Request) -> Verdict:

@@ -9,14 +9,13 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from listener.matching import explained
-from listener.web.hooks import Hooks
 from listener.web.public import public_app
-from tests.unit.web.public_port import Port, standard
+from tests.unit.web.public_port import Port
 
 
 @pytest.fixture
 async def port() -> AsyncIterator[Port]:
-    running = Port(Hooks(standard()))
+    running = Port()
     with capture_logs():
         app = public_app(
             running.hooks, running.log, running.metrics, lambda push: explained(push, running.views)

@@ -17,6 +17,7 @@ from listener.model.delivery import Delivery
 from listener.model.push import Push
 from listener.model.target import TargetView
 from listener.telemetry import Metrics
+from listener.trust import CannotFetch
 from listener.web.hooks import Hooks
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -80,11 +81,21 @@ def standard() -> Settings:
 class Port:
     """One running public port and all that stands behind it."""
 
-    hooks: Hooks
+    hooks: Hooks = field(init=False)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """The only network that the hooks' proofs have, by address."""
+    fetched: dict[str, asyncio.Event] = field(default_factory=dict)
     log: MemoryLog = field(default_factory=MemoryLog)
     metrics: Metrics = field(default_factory=Metrics)
     views: list[TargetView] = field(default_factory=list)
     url: str = ""
+
+    async def fetch(self, url: str) -> bytes:
+        if url not in self.files:
+            raise CannotFetch("example.com answers 503")
+        if url in self.fetched:
+            self.fetched[url].set()
+        return self.files[url]
 
     async def send(
         self, path: str, body: Any = b"", *, method: str = "POST", **headers: str
@@ -99,6 +110,9 @@ class Port:
             self.headers = answer.headers
             decoded: dict[str, Any] = json.loads(await answer.text())
             return answer.status, decoded
+
+    def __post_init__(self) -> None:
+        self.hooks = Hooks(standard(), self.fetch)
 
     def exposed(self) -> str:
         return generate_latest(self.metrics.registry).decode()
