@@ -1,7 +1,8 @@
-"""One hardened GET, for the few addresses that are fetched because a message names them.
+"""One hardened GET, for the few addresses that proofs of a sender are fetched from.
 
-Such an address could lead into the network that this process stands in. So only https to a name
-on port 443 is taken, and only addresses of the public internet are connected to.
+An address that a message names could lead into the network that this process stands in. So only
+https to a name on port 443 is taken, and only addresses of the public internet are connected to.
+What the configuration names, an issuer of a company's own, may be anywhere.
 """
 
 from __future__ import annotations
@@ -45,25 +46,28 @@ class CannotFetch(Exception):
 class HttpsGet:
     """A `Fetch`: GET without redirect, proxy, cookies or compression; 200 or nothing.
 
+    `anywhere` lifts the limits of port and network, for addresses that the operator chose.
     `resolver`, `admits` (may an address be connected to?), `tls` and `seconds` are for tests.
     """
 
     def __init__(
         self,
         *,
+        anywhere: bool = False,
         resolver: AbstractResolver | None = None,
         admits: Callable[[str], bool] | None = None,
         tls: SSLContext | None = None,
         seconds: float = SECONDS,
     ) -> None:
         self._resolver = resolver
-        self._admits = admits or is_public
+        self._anywhere = anywhere
+        self._admits = admits or ((lambda _: True) if anywhere else is_public)
         self._tls = tls
         self._seconds = seconds
 
     async def __call__(self, url: str) -> bytes:
         """The body behind `url`, at most 64 kB; raises CannotFetch."""
-        target = _checked(url)
+        target = _checked(url, self._anywhere)
         resolver = _Filtered(self._resolver or aiohttp.ThreadedResolver(), self._admits)
         connector = aiohttp.TCPConnector(
             resolver=resolver, use_dns_cache=False, ssl=self._tls or True, force_close=True
@@ -137,15 +141,17 @@ class _Filtered(AbstractResolver):
         await self._inner.close()
 
 
-def _checked(text: str) -> URL:
+def _checked(text: str, anywhere: bool) -> URL:
     """The address, if it may be fetched. A query is never shown: it may hold a token."""
     try:
         url = URL(text)
-        plain = url.scheme == "https" and url.port == 443 and "@" not in url.raw_authority
+        plain = url.scheme == "https" and "@" not in url.raw_authority
     except ValueError as fault:
         raise CannotFetch("what should be fetched is not an address") from fault
+    if plain and url.host and anywhere:
+        return url
     # An address in the place of a name would pass by the resolver, and so by its filter.
-    if not plain or not url.host or _is_address(url.host):
+    if not plain or url.port != 443 or not url.host or _is_address(url.host):
         raise CannotFetch("only https://NAME/… on port 443, without a user, is fetched")
     return url
 

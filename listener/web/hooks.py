@@ -80,12 +80,12 @@ class Hooks:
 
     def __init__(self, settings: HookSettings, fetch: Fetch | None = None) -> None:
         """`fetch` gets the keys of issuers and topics; absent: from where they say they are."""
-        self._fetch = fetch or HttpsGet()
-        self._table = _build(settings, self._fetch)
+        self._fetches = (fetch or HttpsGet(anywhere=True), fetch or HttpsGet())
+        self._table = self._build(settings, {})
 
     def replace(self, settings: HookSettings) -> None:
         """Puts new settings in force; without a request in between."""
-        self._table = _build(settings, self._fetch)
+        self._table = self._build(settings, self._table.doors)
 
     def find(self, name: str) -> Door | None:
         """The hook of that name."""
@@ -111,22 +111,31 @@ class Hooks:
         """Proxies whose word on who called them is taken."""
         return self._table.trusted_proxies
 
+    def _build(self, settings: HookSettings, before: Mapping[str, Door]) -> _Table:
+        aliases = settings.aliases()
+        doors = {
+            name: self._door(name, hook, aliases, before.get(name))
+            for name, hook in settings.hooks.items()
+        }
+        return _Table(doors, aliases, settings.max_body, settings.trusted_proxies)
 
-def _build(settings: HookSettings, fetch: Fetch) -> _Table:
-    aliases = settings.aliases()
-    doors = {name: _door(name, hook, aliases, fetch) for name, hook in settings.hooks.items()}
-    return _Table(doors, aliases, settings.max_body, settings.trusted_proxies)
-
-
-def _door(name: str, hook: Hook, aliases: Mapping[str, str], fetch: Fetch) -> Door:
-    globs = "|".join(f"(?:{translate(glob)})" for glob in hook.repositories)
-    registry = aliases.get(hook.registry, hook.registry) if hook.registry else None
-    return Door(
-        name=name,
-        hook=hook,
-        provider=PROVIDERS[hook.provider],
-        sender=Sender(registry, hook.places),
-        identity=IdentityTokens(hook.oidc, fetch) if hook.oidc else None,
-        topics=Topics(hook.topics, fetch) if hook.topics else None,
-        repositories=re.compile(globs) if globs else None,
-    )
+    def _door(self, name: str, hook: Hook, aliases: Mapping[str, str], before: Door | None) -> Door:
+        """A hook made ready; what was fetched for the door that was there `before` is kept."""
+        globs = "|".join(f"(?:{translate(glob)})" for glob in hook.repositories)
+        registry = aliases.get(hook.registry, hook.registry) if hook.registry else None
+        for_issuer, for_topics = self._fetches
+        identity = before.identity if before and before.hook.oidc == hook.oidc else None
+        topics = before.topics if before and before.hook.topics == hook.topics else None
+        if hook.oidc and identity is None:
+            identity = IdentityTokens(hook.oidc, for_issuer)
+        if hook.topics and topics is None:
+            topics = Topics(hook.topics, for_topics)
+        return Door(
+            name=name,
+            hook=hook,
+            provider=PROVIDERS[hook.provider],
+            sender=Sender(registry, hook.places),
+            identity=identity,
+            topics=topics,
+            repositories=re.compile(globs) if globs else None,
+        )

@@ -295,3 +295,12 @@ async def test_a_mixed_answer_loses_its_private_part(
     assert await get(f"https://{HOST}/keys") == b"the keys"
     assert seen == ["127.0.0.2", "127.0.0.1"]
     assert resolver.asked == 1
+
+
+async def test_what_the_operator_chose_may_be_anywhere_but_not_plain(
+    site: Site, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    get = HttpsGet(anywhere=True, resolver=Answers("127.0.0.1", port=site.port), tls=contexts[1])
+    assert await get(f"https://{HOST}:8443/keys") == b"the keys"
+    assert "is fetched" in await reason(get, f"http://{HOST}/keys")
+    assert "expected 200 without a redirect" in await reason(get, f"https://{HOST}/redirect")

@@ -63,6 +63,20 @@ async def test_a_push_with_the_token_of_its_account(port: Port, files: dict[str,
     assert await port.send("/hooks/gar", body) == UNAUTHORIZED
 
 
+async def test_a_reload_keeps_the_keys_that_it_has(port: Port, files: dict[str, bytes]) -> None:
+    body = PROVIDERS["gar"].sample(parse_reference(GAR)).body
+    bearer = f"Bearer {token()}"
+    assert (await port.send("/hooks/gar", body, authorization=bearer))[0] == 202
+    files.clear()
+    oidc = {"issuer": ISSUER, "audience": AUDIENCE, "claims": {"email": ACCOUNT}}
+    hook = {"provider": "gar", "oidc": oidc, "repositories": ["acme/*"]}
+    port.hooks.replace(Settings.model_validate({"hooks": {"gar": hook}}))
+    assert (await port.send("/hooks/gar", body, authorization=bearer))[0] == 202
+    oidc["audience"] = "another"
+    port.hooks.replace(Settings.model_validate({"hooks": {"gar": hook}}))
+    assert (await port.send("/hooks/gar", body, authorization=bearer))[0] == 503
+
+
 async def test_keys_that_cannot_be_had_are_no_refusal(port: Port, files: dict[str, bytes]) -> None:
     files.clear()
     code, answer = await port.send("/hooks/gar", b"{}", authorization=f"Bearer {token()}")
