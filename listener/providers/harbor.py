@@ -119,7 +119,13 @@ def _outcomes(notice: _Notice, sender: Sender) -> Iterator[Event | str]:
         raise NotUnderstood(f"expected {_EXPECTED}, got data that is {shape(notice.data)}")
     if not resources:
         yield "a push without resources"
-    repository = text_at(notice.data, "repository", "repo_full_name")
+    try:
+        # Checked once: an endless name would be read again for each of many resources.
+        repository = make_reference(
+            "localhost", text_at(notice.data, "repository", "repo_full_name"), None, None
+        ).repository
+    except BadReference as problem:
+        raise NotUnderstood(str(problem)) from None
     for resource in resources:
         yield _outcome(resource, repository, notice, sender)
 

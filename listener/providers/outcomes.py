@@ -10,13 +10,14 @@ PING = "a ping: the hook works"
 DIGEST_AS_TAG = "a digest in place of a tag: only a tag is deployed"
 NO_TAG = "a manifest without a tag: one platform of an image, or pushed by digest"
 NO_REGISTRY = "the event names no registry: set `registry` for this hook"
-_TOO_MANY = f"one request brings at most {MAX_EVENTS} pushes"
+_TOO_MANY = f"one request brings at most {MAX_EVENTS} pushes: the rest is not read"
 
 
 def gathered(outcomes: Iterable[Event | str]) -> Parsed:
-    """The pushes among the outcomes, at most `MAX_EVENTS`, and the reasons that the rest are.
+    """The pushes among the outcomes, and the reasons that the others are.
 
-    Where there are no outcomes, that is the reason.
+    What follows the first `MAX_EVENTS` pushes is not looked at. Where there are no outcomes, that
+    is the reason.
     """
     events: list[Event] = []
     ignored: list[str] = []
@@ -25,6 +26,7 @@ def gathered(outcomes: Iterable[Event | str]) -> Parsed:
             ignored.append(outcome)
         elif len(events) == MAX_EVENTS:
             ignored.append(_TOO_MANY)
+            break
         else:
             events.append(outcome)
     if not events and not ignored:

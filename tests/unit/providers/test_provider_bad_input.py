@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -189,7 +190,18 @@ def test_distribution_takes_a_bounded_number_of_pushes() -> None:
 def test_a_list_brings_a_bounded_number_of_pushes(name: str, body: object) -> None:
     parsed = parse(name, body)
     assert len(parsed.events) == MAX_EVENTS
-    assert parsed.ignored == ("one request brings at most 100 pushes",) * 50
+    assert parsed.ignored == ("one request brings at most 100 pushes: the rest is not read",)
+
+
+def test_an_endless_name_is_read_once_and_not_for_each_resource() -> None:
+    started = time.perf_counter()
+    data = {
+        "repository": {"repo_full_name": "a-" * 250_000 + "!"},
+        "resources": [{"tag": "1", "resource_url": "harbor.example.test/a"}] * 10_000,
+    }
+    with pytest.raises(NotUnderstood, match="is not an image reference"):
+        parse("harbor", {"type": "PUSH_ARTIFACT", "event_data": data})
+    assert time.perf_counter() - started < 5
 
 
 def test_an_actor_is_printable_and_short() -> None:
