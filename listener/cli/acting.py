@@ -117,5 +117,21 @@ def cancel(id: str) -> None:
     click.echo(f"{done['id']}: its worker is asked to cancel it")
 
 
+@click.command()
+@click.argument("id")
+@as_json
+@shared_options
+def replay(id: str, as_json: bool) -> None:
+    """Do the push ID over, or all that one delivery brought (see `pushes --all`).
+
+    Writes the ids of the new pushes, a line each.
+    """
+    done = call(lambda client: client.post(f"pushes/{quote(id, safe='')}/replay"))
+    if as_json:
+        print_json(done)
+    else:
+        click.echo("\n".join(done["pushes"]))
+
+
 def _given(body: Json) -> Json:
     return {name: value for name, value in body.items() if value not in (None, False)}

@@ -166,17 +166,8 @@ def _hosts(targets: Iterable[Target]) -> Iterable[str]:
 
 
 def _hook(name: str, hook: Hook) -> CheckLine:
-    proofs = [
-        word
-        for word, given in (
-            ("token", hook.tokens),
-            ("signature", hook.hmac_secrets),
-            ("address", hook.allow_cidrs),
-        )
-        if given
-    ]
-    if proofs:
-        text = f"{hook.provider}, proved by {' and '.join(proofs)}"
+    if hook.proofs:
+        text = f"{hook.provider}, proved by {' and '.join(hook.proofs)}"
         return CheckLine("ok", f"hook {name}", text)
     text = f"{hook.provider}, unauthenticated: whoever reaches it can cause deployments"
     return CheckLine("warn", f"hook {name}", text)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from listener.cli.exits import Failed, Unreachable, WrongUsage
 from listener.cli.session import session
@@ -18,7 +19,8 @@ Json = dict[str, Any]
 """A JSON object as it came from the API; its fields are known by name only."""
 Result = TypeVar("Result")
 
-_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+"""For one request of a person who waits."""
 
 
 class Client:
@@ -38,25 +40,14 @@ class Client:
         return await self._call("POST", path, json=body or {})
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Json:
-        try:
-            async with self._http.request(
-                method, f"{self.url}/api/v1/{path}", allow_redirects=False, **arguments
-            ) as answer:
-                return self._read(answer.status, await answer.read())
-        except TimeoutError:
-            raise Unreachable(f"cannot reach {self.url}: no answer in time") from None
-        except (aiohttp.ClientError, OSError) as problem:
-            raise Unreachable(
-                f"cannot reach {self.url}: {_why(problem)}; start `listener run`, or name another "
-                "server with --url"
-            ) from None
+        hint = "start `listener run`, or name another server with --url"
+        path = f"{self.url}/api/v1/{path}"
+        status, raw = await answer_of(self._http, method, path, self.url, hint, **arguments)
+        return self._read(status, raw)
 
     def _read(self, status: int, raw: bytes) -> Json:
-        try:
-            value = json.loads(raw)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
+        value = read_object(raw)
+        if value is None:
             raise Unreachable(f"{self.url} answered {status}, but not as a listener's admin port")
         if status < 400:
             return value
@@ -66,13 +57,40 @@ class Client:
         raise (WrongUsage if status == 400 else Failed)(sentence)
 
 
+async def answer_of(
+    http: aiohttp.ClientSession,
+    method: str,
+    url: URL | str,
+    server: str,
+    hint: str,
+    **arguments: Any,
+) -> tuple[int, bytes]:
+    """Status and body of one request; raises Unreachable, with the server's name and a hint."""
+    try:
+        async with http.request(method, url, allow_redirects=False, **arguments) as answer:
+            return answer.status, await answer.read()
+    except TimeoutError:
+        raise Unreachable(f"cannot reach {server}: no answer in time") from None
+    except (aiohttp.ClientError, OSError) as problem:
+        raise Unreachable(f"cannot reach {server}: {_why(problem)}; {hint}") from None
+
+
+def read_object(raw: bytes) -> Json | None:
+    """The JSON object of a body; None where it is none."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def call(work: Callable[[Client], Awaitable[Result]]) -> Result:
     """Does work with the server of this session, to its end."""
 
     async def with_client() -> Result:
         url, token = session().server()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT) as http:
+        async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as http:
             return await work(Client(url, http))
 
     return asyncio.run(with_client())

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import click
 
+from listener.cli.access import Access
 from listener.cli.reading import as_json, print_json
+from listener.cli.registry_settings import setting
 from listener.cli.session import session, shared_options
+from listener.cli.trying import test
 from listener.config import Hook, Settings
 
-_TOKEN = "TOKEN"  # noqa: S105 - a placeholder
-_SECRET = "SECRET"  # noqa: S105 - a placeholder
 
-
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--base-url",
     metavar="URL",
@@ -24,8 +24,11 @@ _SECRET = "SECRET"  # noqa: S105 - a placeholder
 @click.option("--show-secrets", is_flag=True, help="Write the secrets, not placeholders.")
 @as_json
 @shared_options
-def hooks(base_url: str | None, show_secrets: bool, as_json: bool) -> None:
+@click.pass_context
+def hooks(ctx: click.Context, base_url: str | None, show_secrets: bool, as_json: bool) -> None:
     """The URL and the setting to paste into each registry."""
+    if ctx.invoked_subcommand is not None:
+        return
     settings = session().settings()
     base = (base_url or _guess(settings)).rstrip("/")
     told = [_tell(name, hook, base, show_secrets) for name, hook in settings.hooks.items()]
@@ -50,76 +53,9 @@ def _guess(settings: Settings) -> str:
 
 
 def _tell(name: str, hook: Hook, base: str, show: bool) -> dict[str, str]:
-    token = _value(hook.tokens[0].get_secret_value(), _TOKEN, show) if hook.tokens else None
-    secret = (
-        _value(hook.hmac_secrets[0].get_secret_value(), _SECRET, show)
-        if hook.hmac_secrets
-        else None
-    )
-    url = f"{base}/hooks/{name}"
-    in_path = f"{url}/{token}" if token else url
-    if hook.provider == "distribution":
-        setting = _distribution(url, token)
-    elif hook.provider == "dockerhub":
-        url = in_path
-        setting = _dockerhub(in_path)
-    elif hook.provider == "github":
-        url = in_path
-        setting = _github(in_path, secret)
-    else:
-        setting = _curl(url, token, secret)
-    return {"name": name, "provider": hook.provider, "url": url, "setting": setting}
+    access = (Access.of if show else Access.hidden)(name, hook, base)
+    text = setting(access)
+    return {"name": name, "provider": hook.provider, "url": access.url, "setting": text}
 
 
-def _value(secret: str, placeholder: str, show: bool) -> str:
-    return secret if show else placeholder
-
-
-def _distribution(url: str, token: str | None) -> str:
-    """Ignoring both is needed: some releases look at actions only where media types are named."""
-    headers = f"\n      headers:\n        Authorization: [Bearer {token}]" if token else ""
-    return f"""In the registry's config.yml, then restart it:
-notifications:
-  endpoints:
-    - name: listener
-      url: {url}{headers}
-      timeout: 1s
-      threshold: 5
-      backoff: 5s
-      ignore:
-        mediatypes: [application/octet-stream]
-        actions: [pull]"""
-
-
-def _dockerhub(url: str) -> str:
-    return f"""On hub.docker.com: the repository, Webhooks, then
-Webhook name: listener
-Webhook URL:  {url}"""
-
-
-def _github(url: str, secret: str | None) -> str:
-    """The organisation's hook: those of repositories have been seen to stay silent."""
-    sign = f" \\\n  -f 'config[secret]={secret}'" if secret else ""
-    return f"""For all packages of an organisation (for one repository: repos/OWNER/REPO/hooks):
-gh api orgs/ORG/hooks -f name=web -F active=true -f 'events[]=package' \\
-  -f 'config[content_type]=json' \\
-  -f 'config[url]={url}'{sign}"""
-
-
-def _curl(url: str, token: str | None, secret: str | None) -> str:
-    bearer = f" \\\n  -H 'Authorization: Bearer {token}'" if token else ""
-    sign = ""
-    head = "At the end of a build:"
-    if secret:
-        head += (
-            "\nSIGNATURE=$(printf '%s' \"$BODY\" | openssl dgst -sha256 -hmac "
-            f"'{secret}' -r | cut -d' ' -f1)"
-        )
-        sign = ' \\\n  -H "X-Signature: sha256=$SIGNATURE"'
-    lines = head.split("\n")
-    body = """BODY='{"image": "registry.example.com/team/web:v1"}'"""
-    lines.insert(1, body)
-    lines.append(
-        f"curl -fsS {url}{bearer}{sign} \\\n  -H 'Content-Type: application/json' -d \"$BODY\""
-    )
-    return "\n".join(lines)
+hooks.add_command(test)

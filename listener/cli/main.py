@@ -34,6 +34,7 @@ _VERBS = {
     "pause": "acting",
     "resume": "acting",
     "cancel": "acting",
+    "replay": "acting",
 }
 _INTERRUPTED = 130
 

@@ -158,17 +158,29 @@ def print_deployment(entry: Json) -> None:
 
 
 @click.command()
+@click.option("--all", "all_", is_flag=True, help="Every request to a hook, refused ones too.")
+@click.option("--hook", metavar="NAME", help="With --all: only those to this hook.")
 @_limit
 @as_json
 @shared_options
-def pushes(limit: int, as_json: bool) -> None:
+def pushes(all_: bool, hook: str | None, limit: int, as_json: bool) -> None:
     """What registries sent, newest first, and which targets it matched."""
-    answer = fetch("pushes", {"limit": limit})
+    if hook and not all_:
+        raise click.UsageError("--hook narrows --all: give both")
+    query = {"limit": limit, "hook": hook}
+    answer = fetch("deliveries" if all_ else "pushes", query)
     if as_json:
         print_json(answer)
-        return
+    elif all_:
+        _print_deliveries(answer["deliveries"])
+    else:
+        _print_pushes(answer["pushes"])
+
+
+def _print_pushes(found: list[Json]) -> None:
     rows = [
         (
+            entry["id"],
             at(entry["received_at"]),
             entry["hook"],
             image(entry),
@@ -176,9 +188,28 @@ def pushes(limit: int, as_json: bool) -> None:
             or_dash(entry["actor"]),
             ", ".join(entry["targets"]) or NOTHING,
         )
-        for entry in answer["pushes"]
+        for entry in found
     ]
-    print_table(("RECEIVED", "HOOK", "IMAGE", "DIGEST", "ACTOR", "TARGETS"), rows)
+    print_table(("ID", "RECEIVED", "HOOK", "IMAGE", "DIGEST", "ACTOR", "TARGETS"), rows)
+
+
+def _print_deliveries(found: list[Json]) -> None:
+    rows = [
+        (
+            entry["id"],
+            at(entry["received_at"]),
+            or_dash(entry["hook"]),
+            str(entry["code"]),
+            entry["outcome"],
+            str(len(entry["pushes"])),
+            f"{entry['milliseconds']:.1f}",
+            or_dash(entry["peer"]),
+            or_dash(entry["reason"]),
+        )
+        for entry in found
+    ]
+    headers = ("ID", "RECEIVED", "HOOK", "CODE", "OUTCOME", "PUSHES", "MS", "FROM", "REASON")
+    print_table(headers, rows)
 
 
 @click.command()

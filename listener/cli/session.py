@@ -51,46 +51,11 @@ class Session:
         url = self.url or os.environ.get("LISTENER_URL")
         token = self.token or os.environ.get("LISTENER_TOKEN")
         if url and token:
-            return _checked(url), token
+            return checked_url(url), token
         admin = self.settings().admin
         if not token and admin.token is not None:
             token = admin.token.get_secret_value()
-        return _checked(url or _url_of(admin.listen.host, admin.listen.port)), token
-
-
-def shared_options(command: Command) -> Command:
-    """Adds ``--config``, ``--url`` and ``--token``: they may stand before or after a verb."""
-    for option in (
-        click.option(
-            "--token",
-            metavar="TOKEN",
-            expose_value=False,
-            callback=_keep,
-            help="Admin token; better in $LISTENER_TOKEN, which other users cannot see.",
-        ),
-        click.option(
-            "--url",
-            metavar="URL",
-            expose_value=False,
-            callback=_keep,
-            help="Admin port of the server. Default: $LISTENER_URL, then admin.listen.",
-        ),
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            expose_value=False,
-            callback=_keep,
-            help="Configuration file.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def session() -> Session:
-    """The session of the verb that runs."""
-    return click.get_current_context().ensure_object(Session)
+        return checked_url(url or url_of(admin.listen.host, admin.listen.port)), token
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
@@ -98,7 +63,46 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         setattr(ctx.ensure_object(Session), param.name, value)
 
 
-def _url_of(host: str, port: int) -> str:
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    expose_value=False,
+    callback=_keep,
+    help="Configuration file.",
+)
+_URL = click.option(
+    "--url",
+    metavar="URL",
+    expose_value=False,
+    callback=_keep,
+    help="Admin port of the server. Default: $LISTENER_URL, then admin.listen.",
+)
+_TOKEN = click.option(
+    "--token",
+    metavar="TOKEN",
+    expose_value=False,
+    callback=_keep,
+    help="Admin token; better in $LISTENER_TOKEN, which other users cannot see.",
+)
+
+
+def own_options(command: Command) -> Command:
+    """Adds ``--config`` and ``--token``, for verbs with a ``--url`` of their own."""
+    return _CONFIG(_TOKEN(command))
+
+
+def shared_options(command: Command) -> Command:
+    """Adds ``--config``, ``--url`` and ``--token``: they may stand before or after a verb."""
+    return _CONFIG(_URL(_TOKEN(command)))
+
+
+def session() -> Session:
+    """The session of the verb that runs."""
+    return click.get_current_context().ensure_object(Session)
+
+
+def url_of(host: str, port: int) -> str:
     """Where to call a server that listens on `host`: on all addresses means this machine too."""
     try:
         address = ip_address(host.strip("[]"))
@@ -109,7 +113,8 @@ def _url_of(host: str, port: int) -> str:
     return f"http://{address if address.version == 4 else f'[{address}]'}:{port}"
 
 
-def _checked(url: str) -> str:
+def checked_url(url: str) -> str:
+    """A URL of http(s) without a slash at its end; raises UsageError."""
     full = url if "://" in url else f"http://{url}"
     parts = urlsplit(full)
     if parts.scheme not in ("http", "https") or not parts.hostname:

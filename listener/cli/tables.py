@@ -16,6 +16,7 @@ _STYLES = {
     "healthy": "green",
     "idle": "green",
     "ok": "green",
+    "hit": "green",
     "failed": "red",
     "rolled_back": "red",
     "rollback_failed": "bold red",
