@@ -12,9 +12,9 @@ import json
 import re
 from datetime import datetime
 
-from listener.model.reference import BadReference, Reference, make_reference
+from listener.model.reference import Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.outcomes import DIGEST_AS_TAG, NO_REGISTRY
+from listener.providers.naming import tagged_image
 from listener.providers.payload import at, load_json, moment, shape, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 
@@ -42,21 +42,13 @@ class Aliyun(Provider):
         tag = at(payload, "push_data", "tag")
         if not repository or not isinstance(tag, str):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
-        if not tag.strip():
-            return Parsed((), ("a push without a tag: only a tag is deployed",))
         host = sender.registry or _shared(text_at(payload, "repository", "region"))
-        if host is None:
-            return Parsed((), (NO_REGISTRY,))
-        digest = text_at(payload, "push_data", "digest") or None
-        try:
-            image = make_reference(host, repository, tag.strip(), digest)
-        except BadReference as problem:
-            raise NotUnderstood(str(problem)) from None
-        if image.tag is None:
-            return Parsed((), (DIGEST_AS_TAG,))
-        return Parsed(
-            (Event(image, occurred_at=_time(text_at(payload, "push_data", "pushed_at"))),)
-        )
+        digest = text_at(payload, "push_data", "digest")
+        image = tagged_image(host, repository, tag.strip(), digest)
+        if isinstance(image, str):
+            return Parsed((), (image,))
+        pushed_at = _time(text_at(payload, "push_data", "pushed_at"))
+        return Parsed((Event(image, occurred_at=pushed_at),))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""
@@ -79,9 +71,9 @@ class Aliyun(Provider):
         return Request({"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def _shared(region: str) -> str | None:
-    """The registry that everybody in a region shares; None where it is no region."""
-    return f"registry.{region}.aliyuncs.com" if _REGION.fullmatch(region) else None
+def _shared(region: str) -> str:
+    """The registry that everybody in a region shares; empty where it is no region."""
+    return f"registry.{region}.aliyuncs.com" if _REGION.fullmatch(region) else ""
 
 
 def _time(text: str) -> datetime | None:

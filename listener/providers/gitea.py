@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
-from listener.model.reference import BadReference, Reference, make_reference
+from listener.model.reference import Reference
 from listener.providers.envelopes import media_type
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.outcomes import DIGEST_AS_TAG, NO_REGISTRY
+from listener.providers.naming import host_of, tagged_image
 from listener.providers.payload import (
     at,
     form_field,
@@ -77,16 +76,17 @@ class Gitea(Provider):
         if not isinstance(package, dict):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
         reason = _no_push(payload, package)
-        host = _host(package) or sender.registry
-        if reason or not host:
-            return Parsed((), (reason or NO_REGISTRY,))
-        repository = f"{text_at(package, 'owner', 'login')}/{text_at(package, 'name')}"
-        try:
-            image = make_reference(host, repository, text_at(package, "version"), None)
-        except BadReference as problem:
-            raise NotUnderstood(str(problem)) from None
-        if image.tag is None:
-            return Parsed((), (DIGEST_AS_TAG,))
+        if reason:
+            return Parsed((), (reason,))
+        # The page may lie under a path; the registry is at the root of the same host.
+        image = tagged_image(
+            host=host_of(text_at(package, "html_url")) or sender.registry or "",
+            repository=f"{text_at(package, 'owner', 'login')}/{text_at(package, 'name')}",
+            tag=text_at(package, "version"),
+            digest="",
+        )
+        if isinstance(image, str):
+            return Parsed((), (image,))
         event = Event(
             image=image,
             actor=plain(text_at(payload, "sender", "login")),
@@ -139,11 +139,3 @@ def _no_push(payload: object, package: object) -> str | None:
     if kind != "container":
         return f"a package of the type {shown(kind)}, not a container image"
     return None
-
-
-def _host(package: object) -> str:
-    # The page may lie under a path; the registry is at the root of the same host.
-    try:
-        return urlsplit(text_at(package, "html_url")).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""

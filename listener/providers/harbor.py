@@ -17,7 +17,8 @@ from typing import NamedTuple
 from listener.model.reference import BadReference, Reference, make_reference
 from listener.providers.envelopes import CloudEvent, cloud_events, says_cloud_events, structured
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.outcomes import DIGEST_AS_TAG, NO_REGISTRY, NO_TAG, gathered
+from listener.providers.naming import tagged_image
+from listener.providers.outcomes import gathered
 from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 
@@ -133,18 +134,15 @@ def _outcomes(notice: _Notice, sender: Sender) -> Iterator[Event | str]:
 def _outcome(resource: object, repository: str, notice: _Notice, sender: Sender) -> Event | str:
     if not isinstance(resource, dict):
         return f"expected a resource, got {shape(resource)}"
-    tag = text_at(resource, "tag")
-    if not tag:
-        return NO_TAG
+    host = _host(text_at(resource, "resource_url")) or sender.registry or ""
     try:
-        host = _host(text_at(resource, "resource_url")) or sender.registry
-        if not host:
-            return NO_REGISTRY
-        image = make_reference(host, repository, tag, text_at(resource, "digest") or None)
-    except BadReference as problem:
+        image = tagged_image(
+            host, repository, text_at(resource, "tag"), text_at(resource, "digest")
+        )
+    except NotUnderstood as problem:
         return str(problem)
-    if image.tag is None:
-        return DIGEST_AS_TAG
+    if isinstance(image, str):
+        return image
     return Event(
         image=image,
         actor=notice.actor,

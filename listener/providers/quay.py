@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 
-from listener.model.reference import BadReference, Reference, make_reference, parse_reference
+from listener.model.reference import BadReference, Reference, parse_reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.outcomes import DIGEST_AS_TAG, PING, gathered
+from listener.providers.naming import tagged_image
+from listener.providers.outcomes import PING, gathered
 from listener.providers.payload import at, load_json, shape, text_at
 from listener.providers.provider import Provider
 
@@ -65,10 +66,10 @@ class Quay(Provider):
 
 
 def _push(repository: Reference, tag: object) -> Event | str:
-    if not isinstance(tag, str) or not tag.strip():
+    if not isinstance(tag, str):
         return f"expected a tag among the updated tags, got {shape(tag)}"
     try:
-        image = make_reference(repository.registry, repository.repository, tag.strip(), None)
-    except BadReference as problem:
+        image = tagged_image(repository.registry, repository.repository, tag.strip(), "")
+    except NotUnderstood as problem:
         return str(problem)
-    return Event(image) if image.tag is not None else DIGEST_AS_TAG
+    return image if isinstance(image, str) else Event(image)
