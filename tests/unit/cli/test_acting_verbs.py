@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from listener.model.base import utc_now
+from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import Deployment, State, Step
+from listener.model.push import Push
+from listener.web.intake import new_push_id
 from tests.unit.cli.conftest import Ended, Shell, ended
 from tests.unit.conftest import DIGESTS, MakePanel, Panel, a_deployment, a_view
 
@@ -151,6 +154,24 @@ async def test_cancel_asks_the_worker(shell: Shell, panel: Panel) -> None:
     await panel.record(made.model_copy(update={"state": State.FAILED}))
     end = await shell.run("cancel", made.id)
     assert (end.code, "has ended already" in end.err) == (1, True)
+
+
+async def test_replay_prints_the_new_pushes(shell: Shell, panel: Panel) -> None:
+    now = utc_now()
+    facts: dict[str, Any] = {"hook": "ci", "provider": "generic", "received_at": now}
+    push = Push(id=new_push_id(now), image="registry.example.com/team/web", tag="v1", **facts)
+    delivery = Delivery(id=new_delivery_id(now), code=202, outcome="stored", **facts)
+    await panel.pushes.append([(push, "key")], [(delivery, 1)])
+    end = await shell.run("replay", push.id)
+    (made,) = end.out.split()
+    assert (end.code, end.err, made != push.id) == (0, "", True)
+    again = (await shell.run("replay", delivery.id, "--json")).json["pushes"]
+    stored = (await shell.run("pushes", "--json")).json["pushes"]
+    known = {one["id"]: one["replay_of"] for one in stored}
+    assert known == {push.id: None, made: push.id, again[0]: push.id}
+    missing = await shell.run("replay", "p0")
+    assert (missing.code, "there is no push 'p0'" in missing.err) == (1, True)
+    assert (await shell.run("replay", push.id, "--url", "http://127.0.0.1:1")).code == 3
 
 
 async def test_the_token_comes_from_option_environment_or_configuration(

@@ -20,6 +20,7 @@ hooks:
   packages: {provider: github, hmac_secret: s3cret}
   ci: {provider: generic, token: s3cret}
   open: {provider: generic, unauthenticated: true}
+  job: {provider: generic, oidc: {issuer: github, audience: a, claims: {repository: a/b}}}
 """
 
 
@@ -64,6 +65,7 @@ async def test_check_has_a_line_for_everything(
     assert found[f"registry {registry.host}"][0] == "ok"
     assert found["hook hub"] == ("ok", "dockerhub, proved by token")
     assert found["hook open"][0] == "warn"
+    assert found["hook job"] == ("ok", "generic, proved by identity token")
     assert "s3cret" not in end.out + end.err
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
 from lab.ports import free_port
 from listener.model.base import utc_now
+from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import State, Step
+from listener.model.push import Push
 from listener.model.target import LastDeployment
 from tests.unit.cli.conftest import Shell
 from tests.unit.conftest import DIGESTS, Panel, a_deployment, a_view
@@ -41,6 +44,30 @@ async def fill(panel: Panel) -> str:
     )
     await panel.record(made)
     return made.id
+
+
+async def deliver(panel: Panel) -> str:
+    """One request that brought a push, and one that was refused; the id of the first."""
+    now = utc_now()
+    facts: dict[str, Any] = {"hook": "ci", "provider": "generic", "received_at": now}
+    push = Push(
+        id="p1", image="registry.example.com/team/web", tag="v1", digest=DIGESTS[1], **facts
+    )
+    good = Delivery(
+        id=new_delivery_id(now),
+        code=202,
+        outcome="stored",
+        milliseconds=0.42,
+        peer="192.0.2.7",
+        **facts,
+    )
+    why = "missing or wrong token\x1b[2J"
+    bad = Delivery(
+        id=new_delivery_id(now), code=401, outcome="refused", reason=why, **{**facts, "hook": "hub"}
+    )
+    await panel.pushes.append([(push, "key")], [(good, 1)])
+    await panel.pushes.append([], [(bad, 0)])
+    return good.id
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -75,6 +102,7 @@ async def test_status_says_that_a_worker_is_away(shell: Shell, panel: Panel) -> 
         ("targets", "targets"),
         ("hosts", "hosts"),
         ("pushes", "pushes?limit=50"),
+        ("pushes --all", "deliveries?limit=50"),
         ("history", "deployments?limit=50"),
     ],
 )
@@ -82,13 +110,46 @@ async def test_json_is_what_the_api_answers(
     shell: Shell, panel: Panel, verb: str, path: str
 ) -> None:
     await fill(panel)
+    await deliver(panel)
     async with ClientSession() as http, http.get(f"{panel.url}/api/v1/{path}") as answer:
         wanted = await answer.json()
-    end = await shell.run(verb, "--json")
+    end = await shell.run(*verb.split(), "--json")
     found = end.json
     for each in (*wanted.get("hosts", ()), *found.get("hosts", ())):
         each.pop("queue_oldest_seconds")
     assert found == wanted
+
+
+async def test_every_request_is_told_with_its_answer(shell: Shell, panel: Panel) -> None:
+    good = await deliver(panel)
+    end = await shell.run("pushes", "--all")
+    header, *lines = end.out.splitlines()
+    assert header.split() == [
+        "ID",
+        "RECEIVED",
+        "HOOK",
+        "CODE",
+        "OUTCOME",
+        "PUSHES",
+        "MS",
+        "FROM",
+        "REASON",
+    ]
+    (stored,) = [line.split() for line in lines if line.startswith(good)]
+    assert stored[2:] == ["ci", "202", "stored", "1", "0.4", "192.0.2.7", "-"]
+    (refused,) = [line for line in lines if " 401 " in line]
+    assert "missing or wrong token" in refused
+    assert "\x1b" not in end.out
+    only = (await shell.run("pushes", "--all", "--hook", "hub", "--json")).json["deliveries"]
+    assert [one["hook"] for one in only] == ["hub"]
+    assert (await shell.run("pushes", "--hook", "hub")).code == 2
+
+
+async def test_a_push_has_an_id_to_do_it_over(shell: Shell, panel: Panel) -> None:
+    await deliver(panel)
+    header, line = (await shell.run("pushes")).out.splitlines()
+    assert header.startswith("ID ")
+    assert line.startswith("p1 ")
 
 
 async def test_status_json_has_targets_and_hosts(shell: Shell, panel: Panel) -> None:
