@@ -18,8 +18,8 @@ from listener.model.reference import Reference
 from listener.providers.distribution import read_event, sample_event
 from listener.providers.envelopes import CloudEvent, cloud_events, says_cloud_events, structured
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.outcomes import PING, gathered
-from listener.providers.payload import at, load_json, plain, shape, shown, text_at
+from listener.providers.outcomes import PING, all_or_none, gathered
+from listener.providers.payload import at, load_body, plain, shape, shown, text_at
 from listener.providers.provider import Provider
 
 _NO_PUSHES = {
@@ -47,7 +47,7 @@ class Acr(Provider):
         answered by `reply`.
         """
         events = _events(request)
-        parsed = gathered(_outcome(kind, data, sender) for kind, data in events)
+        parsed = gathered((_outcome(kind, data, sender) for kind, data in events), len(events))
         codes = (text_at(data, "validationCode") for kind, data in events if kind == _HANDSHAKE)
         code = plain(next(codes, ""))
         return replace(parsed, reply={"validationResponse": code}) if code else parsed
@@ -62,11 +62,12 @@ def _events(request: Request) -> list[tuple[str, object]]:
     """Type and data of each event, however they are wrapped; raises NotUnderstood."""
     if says_cloud_events(request):
         return [_of_cloud_event(event) for event in cloud_events(request, _EXPECTED)]
-    payload = load_json(request.body, _EXPECTED)
+    payload = load_body(request, _EXPECTED)
     if isinstance(payload, dict) and "action" in payload:
         # A webhook says in its action what the others say in their type.
         return [(_PUSHED, payload)]
-    return [_of_event_grid(one) for one in (payload if isinstance(payload, list) else [payload])]
+    entries = all_or_none(payload) if isinstance(payload, list) else [payload]
+    return [_of_event_grid(entry) for entry in entries]
 
 
 def _of_event_grid(entry: object) -> tuple[str, object]:

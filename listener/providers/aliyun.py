@@ -15,7 +15,7 @@ from datetime import datetime
 from listener.model.reference import Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import tagged_image
-from listener.providers.payload import at, load_json, moment, shape, text_at
+from listener.providers.payload import at, load_body, moment, shape, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 
 _EXPECTED = (
@@ -37,7 +37,7 @@ class Aliyun(Provider):
 
         Raises NotUnderstood.
         """
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         repository = text_at(payload, "repository", "repo_full_name")
         tag = at(payload, "push_data", "tag")
         if not repository or not isinstance(tag, str):

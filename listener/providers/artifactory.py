@@ -16,7 +16,7 @@ import json
 from listener.model.reference import Reference, is_digest
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import host_of, in_place, tagged_image
-from listener.providers.payload import at, load_json, plain, shape, shown, text_at
+from listener.providers.payload import at, load_body, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 from listener.providers.signatures import HexHmac
 
@@ -33,7 +33,7 @@ class Artifactory(Provider):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a request; raises NotUnderstood."""
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         domain = text_at(payload, "domain")
         data = at(payload, "data")
         if not domain or not isinstance(data, dict):

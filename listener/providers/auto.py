@@ -24,7 +24,7 @@ from listener.providers.github import GitHub
 from listener.providers.gitlab import GitLab
 from listener.providers.harbor import Harbor
 from listener.providers.nexus import Nexus
-from listener.providers.payload import at, load_json, shape
+from listener.providers.payload import at, load_body, shape
 from listener.providers.provider import Provider
 from listener.providers.quay import Quay
 from listener.providers.zot import UPDATED, Zot
@@ -129,7 +129,7 @@ def _reader(request: Request) -> Provider:
 
 
 def _by_shape(request: Request) -> Provider:
-    value = load_json(request.body, _EXPECTED)
+    value = load_body(request, _EXPECTED)
     if value == []:
         return _GENERIC
     first = value[0] if isinstance(value, list) else value

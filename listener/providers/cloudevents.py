@@ -49,7 +49,8 @@ class CloudEvents(Provider):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The pushes among the events; raises NotUnderstood."""
-        return gathered(_read(event, sender) for event in cloud_events(request, _EXPECTED))
+        events = cloud_events(request, _EXPECTED)
+        return gathered((_read(event, sender) for event in events), len(events))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""

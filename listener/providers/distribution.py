@@ -14,15 +14,9 @@ import json
 from urllib.parse import urlsplit
 
 from listener.model.reference import BadReference, Reference, make_reference
-from listener.providers.events import (
-    MAX_EVENTS,
-    Event,
-    NotUnderstood,
-    Parsed,
-    Request,
-    Sender,
-)
-from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
+from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
+from listener.providers.outcomes import DIGEST_AS_TAG, NO_REGISTRY, NO_TAG, gathered
+from listener.providers.payload import at, load_body, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_DIGEST, SAMPLE_ID, SAMPLE_TIME, Provider
 
 _MANIFESTS = {
@@ -48,27 +42,14 @@ class Distribution(Provider):
     repeats_until_2xx = True
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
-        """The tagged manifests among the events; raises NotUnderstood for anything but an envelope.
-
-        At most `MAX_EVENTS` pushes are taken.
-        """
-        envelope = load_json(request.body, _EXPECTED)
+        """The tagged manifests among the events; raises NotUnderstood for anything else."""
+        envelope = load_body(request, _EXPECTED)
         entries = at(envelope, "events")
         if not isinstance(envelope, dict) or not (entries is None or isinstance(entries, list)):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(envelope)}")
         if not entries:
             return Parsed((), ("an envelope without events",))
-        events: list[Event] = []
-        ignored: list[str] = []
-        for entry in entries:
-            outcome = read_event(entry, sender)
-            if isinstance(outcome, str):
-                ignored.append(outcome)
-            elif len(events) == MAX_EVENTS:
-                ignored.append(f"one request brings at most {MAX_EVENTS} pushes")
-            else:
-                events.append(outcome)
-        return Parsed(tuple(events), tuple(ignored))
+        return gathered((read_event(entry, sender) for entry in entries), len(entries))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""
@@ -109,10 +90,10 @@ def read_event(entry: object, sender: Sender) -> Event | str:
         return "a layer or a configuration, not an image"
     tag = text_at(target, "tag")
     if not tag:
-        return "a manifest without a tag: one platform of an image, or pushed by digest"
+        return NO_TAG
     host = _host(entry) or sender.registry
     if not host:
-        return "the event names no registry: set `registry` for this hook"
+        return NO_REGISTRY
     try:
         image = make_reference(
             host,
@@ -123,7 +104,7 @@ def read_event(entry: object, sender: Sender) -> Event | str:
     except BadReference as problem:
         return str(problem)
     if image.tag is None:
-        return "a digest in place of a tag: only a tag is deployed"
+        return DIGEST_AS_TAG
     return Event(
         image=image,
         actor=plain(text_at(entry, "actor", "name")),

@@ -13,7 +13,7 @@ import re
 
 from listener.model.reference import DOCKER_HUB, BadReference, Reference, make_reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.payload import at, load_json, moment, plain, shape, text_at
+from listener.providers.payload import at, load_body, moment, plain, shape, text_at
 from listener.providers.provider import Provider
 
 _EXPECTED = (
@@ -30,7 +30,7 @@ class DockerHub(Provider):
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a request, always of ``docker.io``; raises NotUnderstood."""
         del sender
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         repository = text_at(payload, "repository", "repo_name")
         tag = at(payload, "push_data", "tag")
         if not repository or not isinstance(tag, str):

@@ -24,7 +24,16 @@ from listener.providers.envelopes import (
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import tagged_image
 from listener.providers.outcomes import gathered
-from listener.providers.payload import at, load_json, moment, shape, shown, text_at
+from listener.providers.payload import (
+    at,
+    document_at,
+    load_body,
+    load_json,
+    moment,
+    shape,
+    shown,
+    text_at,
+)
 from listener.providers.provider import SAMPLE_DIGEST, SAMPLE_ID, SAMPLE_TIME, Provider
 
 CLOUD_EVENTS = "com.amazon.ecr."
@@ -54,17 +63,18 @@ class Ecr(Provider):
         """The pushes of a request; raises NotUnderstood."""
         if says_cloud_events(request):
             events = cloud_events(request, _EXPECTED)
-            return gathered(_from_cloud_event(event, sender) for event in events)
-        value = load_json(request.body, _EXPECTED)
+            outcomes = (_from_cloud_event(event, sender) for event in events)
+            return gathered(outcomes, len(events))
+        value = load_body(request, _EXPECTED)
         kind = text_at(value, "Type")
         if kind in _HANDSHAKES:
             return Parsed((), (_HANDSHAKES[kind],))
         if kind == "Notification":
-            message = text_at(value, "Message")
+            message = document_at(value, "Message")
             value = load_json(message.encode("utf-8", "surrogatepass"), _EXPECTED)
         if isinstance(value, list):
-            return gathered(_each(value, sender))
-        return gathered((_read(value, sender),))
+            return gathered(_each(value, sender), len(value))
+        return gathered((_read(value, sender),), 1)
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`; an image of another registry gets an invented account and region."""

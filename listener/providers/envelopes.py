@@ -16,7 +16,15 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from listener.providers.events import NotUnderstood, Request
-from listener.providers.payload import load_json, shape, shown, text_at
+from listener.providers.outcomes import all_or_none
+from listener.providers.payload import (
+    document_at,
+    load_body,
+    load_json,
+    part,
+    shape,
+    shown,
+)
 
 _PREFIX = "ce-"
 _MEDIA_TYPE = "application/cloudevents"
@@ -48,13 +56,13 @@ def cloud_events(request: Request, expected: str) -> list[CloudEvent]:
     Data that is not JSON is not understood; a batch is taken whole or not at all.
     """
     if "ce-specversion" in request.headers and not media_type(request).startswith(_MEDIA_TYPE):
-        data = load_json(request.body, expected) if request.body.strip() else None
+        data = load_body(request, expected) if request.body.strip() else None
         return [_checked(_from_headers(request.headers), data, expected)]
-    value = load_json(request.body, expected)
+    value = load_body(request, expected)
     if not isinstance(value, list):
         return [structured(value, expected)]
     events = []
-    for position, entry in enumerate(value, start=1):
+    for position, entry in enumerate(all_or_none(value), start=1):
         try:
             events.append(structured(entry, expected))
         except NotUnderstood as problem:
@@ -70,20 +78,20 @@ def structured(value: object, expected: str) -> CloudEvent:
     if not isinstance(value, dict) or "specversion" not in value:
         raise NotUnderstood(f"expected {expected}, got {shape(value)}")
     attributes = {
-        name: text if isinstance(text, str) else str(text)
+        name: part(text if isinstance(text, str) else str(text))
         for name, text in value.items()
         if name not in ("data", "data_base64") and isinstance(text, str | int)
     }
     data = value.get("data")
     if data is None and "data_base64" in value:
-        data = load_json(_decoded(text_at(value, "data_base64"), expected), expected)
+        data = load_json(_decoded(document_at(value, "data_base64").strip(), expected), expected)
     return _checked(attributes, data, expected)
 
 
 def _from_headers(headers: Mapping[str, str]) -> dict[str, str]:
     # What is no printable ASCII is percent-encoded (§3.1.3.2 of the binding).
     return {
-        name.lower().removeprefix(_PREFIX): unquote(value).strip()
+        name.lower().removeprefix(_PREFIX): part(unquote(part(value)))
         for name, value in headers.items()
         if name.lower().startswith(_PREFIX)
     }

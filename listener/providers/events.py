@@ -10,6 +10,10 @@ from listener.model.reference import Reference
 
 MAX_EVENTS = 100
 """Pushes taken from one request; more than any registry puts into one."""
+MAX_ENTRIES = 1_000
+"""Entries of one request that are looked at, pushes or not."""
+MAX_VALUES = 30_000
+"""Values of one JSON document: a mebibyte of small ones would take a tenth of a second to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     query: Mapping[str, str] = field(default_factory=dict)
+    loaded: list[tuple[object, str]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+    """What `load_body` found: some formats are told apart by what they read anyway."""
 
 
 @dataclass(frozen=True, slots=True)

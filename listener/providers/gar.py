@@ -16,7 +16,16 @@ import re
 from listener.model.reference import BadReference, Reference, make_reference, parse_reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.outcomes import DIGEST_AS_TAG, NO_TAG
-from listener.providers.payload import at, load_json, moment, shape, shown, text_at
+from listener.providers.payload import (
+    at,
+    document_at,
+    load_body,
+    load_json,
+    moment,
+    shape,
+    shown,
+    text_at,
+)
 from listener.providers.provider import SAMPLE_DIGEST, SAMPLE_TIME, Provider
 
 _EXPECTED = 'a Pub/Sub message of Artifact Registry {"action": "INSERT", "digest": "…", "tag": "…"}'
@@ -31,7 +40,7 @@ class Gar(Provider):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a message; raises NotUnderstood."""
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         message = at(payload, "message")
         data = payload if message is None else _data(message)
         action = text_at(data, "action")
@@ -78,7 +87,7 @@ class Gar(Provider):
 
 def _data(message: object) -> object:
     try:
-        decoded = base64.b64decode(text_at(message, "data"), validate=True)
+        decoded = base64.b64decode(document_at(message, "data").strip(), validate=True)
     except ValueError:
         raise NotUnderstood(f"expected {_EXPECTED}, got data that is no base64") from None
     return load_json(decoded, _EXPECTED)

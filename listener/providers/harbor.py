@@ -19,7 +19,7 @@ from listener.providers.envelopes import CloudEvent, cloud_events, says_cloud_ev
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import tagged_image
 from listener.providers.outcomes import gathered
-from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
+from listener.providers.payload import at, load_body, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 
 _PUSHES = {
@@ -42,6 +42,14 @@ class _Notice(NamedTuple):
     occurred_at: datetime | None
     delivery: str | None
 
+    @property
+    def entries(self) -> int:
+        """How many outcomes it has: an artifact each, or one for all that is no push."""
+        resources = at(self.data, "resources")
+        if self.kind not in _PUSHES or not isinstance(resources, list):
+            return 1
+        return len(resources) or 1
+
 
 class Harbor(Provider):
     """See the module."""
@@ -54,7 +62,8 @@ class Harbor(Provider):
         The host is that of the artifact's address, then the hook's `registry`.
         """
         notices = _notices(request)
-        return gathered(outcome for notice in notices for outcome in _outcomes(notice, sender))
+        outcomes = (outcome for notice in notices for outcome in _outcomes(notice, sender))
+        return gathered(outcomes, sum(notice.entries for notice in notices))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""
@@ -83,7 +92,7 @@ class Harbor(Provider):
 def _notices(request: Request) -> list[_Notice]:
     if says_cloud_events(request):
         return [_of_cloud_event(event) for event in cloud_events(request, _EXPECTED)]
-    payload = load_json(request.body, _EXPECTED)
+    payload = load_body(request, _EXPECTED)
     if at(payload, "specversion") is not None:
         return [_of_cloud_event(structured(payload, _EXPECTED))]
     kind = text_at(payload, "type")

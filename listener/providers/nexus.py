@@ -14,7 +14,7 @@ import json
 from listener.model.reference import Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import in_place, tagged_image
-from listener.providers.payload import at, load_json, moment, plain, shape, shown, text_at
+from listener.providers.payload import at, load_body, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_ID, SAMPLE_TIME, Provider
 from listener.providers.signatures import HexHmac
 
@@ -36,7 +36,7 @@ class Nexus(Provider):
             raise NotUnderstood(f"expected {_EXPECTED}, got no X-Nexus-Webhook-ID header")
         if kind != _COMPONENT:
             return Parsed((), (f"the event {shown(kind)} is not about a component",))
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         component = at(payload, "component")
         if not isinstance(component, dict):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")

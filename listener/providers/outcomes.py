@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
-from listener.providers.events import MAX_EVENTS, Event, Parsed
+from listener.providers.events import MAX_ENTRIES, MAX_EVENTS, Event, NotUnderstood, Parsed
 
 PING = "a ping: the hook works"
 DIGEST_AS_TAG = "a digest in place of a tag: only a tag is deployed"
@@ -13,15 +14,16 @@ NO_REGISTRY = "the event names no registry: set `registry` for this hook"
 _TOO_MANY = f"one request brings at most {MAX_EVENTS} pushes: the rest is not read"
 
 
-def gathered(outcomes: Iterable[Event | str]) -> Parsed:
+def gathered(outcomes: Iterable[Event | str], entries: int) -> Parsed:
     """The pushes among the outcomes, and the reasons that the others are.
 
-    What follows the first `MAX_EVENTS` pushes is not looked at. Where there are no outcomes, that
-    is the reason.
+    `entries` is how many outcomes there would be. Of these the first `MAX_ENTRIES` are asked for,
+    and none that follows the first `MAX_EVENTS` pushes, so each should be made when it is. Where
+    there are none, that is the reason.
     """
     events: list[Event] = []
     ignored: list[str] = []
-    for outcome in outcomes:
+    for outcome in islice(outcomes, MAX_ENTRIES):
         if isinstance(outcome, str):
             ignored.append(outcome)
         elif len(events) == MAX_EVENTS:
@@ -29,6 +31,17 @@ def gathered(outcomes: Iterable[Event | str]) -> Parsed:
             break
         else:
             events.append(outcome)
+    else:
+        if entries > MAX_ENTRIES:
+            more = f"{entries - MAX_ENTRIES:,} more entries"
+            ignored.append(f"{more}: of one request the first {MAX_ENTRIES:,} are read")
     if not events and not ignored:
         ignored.append("an empty list of events")
     return Parsed(tuple(events), tuple(ignored))
+
+
+def all_or_none(entries: list[object]) -> list[object]:
+    """The entries of a list that is taken whole or not at all; raises NotUnderstood on too many."""
+    if len(entries) > MAX_ENTRIES:
+        raise NotUnderstood(f"expected at most {MAX_ENTRIES:,} events, got {len(entries):,}")
+    return entries

@@ -14,7 +14,7 @@ from listener.model.reference import BadReference, Reference, parse_reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import tagged_image
 from listener.providers.outcomes import PING, gathered
-from listener.providers.payload import at, load_json, shape, text_at
+from listener.providers.payload import at, load_body, shape, text_at
 from listener.providers.provider import Provider
 
 _HOST = "quay.io"
@@ -35,7 +35,7 @@ class Quay(Provider):
 
         The host is that of `docker_url`, then the hook's `registry`, then ``quay.io``.
         """
-        payload = load_json(request.body, _EXPECTED)
+        payload = load_body(request, _EXPECTED)
         url = text_at(payload, "docker_url") or text_at(payload, "repository")
         if not url:
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
@@ -49,7 +49,7 @@ class Quay(Provider):
             repository = parse_reference(url, default_host=sender.registry or _HOST)
         except BadReference as problem:
             raise NotUnderstood(str(problem)) from None
-        return gathered(_push(repository, tag) for tag in tags)
+        return gathered((_push(repository, tag) for tag in tags), len(tags))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""

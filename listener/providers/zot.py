@@ -28,7 +28,8 @@ class Zot(Provider):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The updated images among the events; raises NotUnderstood."""
-        return gathered(read_event(event, sender) for event in cloud_events(request, _EXPECTED))
+        events = cloud_events(request, _EXPECTED)
+        return gathered((read_event(event, sender) for event in events), len(events))
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`."""

@@ -35,8 +35,10 @@ def parse(name: str, body: object, headers: dict[str, str] | None = None) -> Par
         (b'{"image": ', "got invalid JSON at line 1, column 11"),
         (b"\xff\xfe\x00\xd8", "got bytes that are not text"),
         (b'{"image": "\xff"}', "got bytes that are not text"),
-        (b"[" * 200_000, "got JSON nested too deeply"),
-        (b'{"a":' * 200_000, "got JSON nested too deeply"),
+        (b"[" * 20_000, "got JSON nested too deeply"),
+        (b'{"a":' * 20_000, "got JSON nested too deeply"),
+        (b"[" * 200_000, "got JSON of more than 30,000 values"),
+        (b"[" + b"0," * 30_000 + b"0]", "got JSON of more than 30,000 values"),
         (b"1" * 5000, "got JSON with an endless number"),
         (b"17", "got the value '17'"),
         (b'"text"', "got a text"),
@@ -137,21 +139,26 @@ def test_a_foreign_text_is_shown_short() -> None:
     assert len(str(refused.value)) < 1000
 
 
-def test_distribution_takes_a_bounded_number_of_pushes() -> None:
-    target = {
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "repository": "shop/api",
-        "tag": "1",
-        "url": "http://reg.example.test/v2/",
-    }
-    parsed = parse("distribution", {"events": [{"action": "push", "target": target}] * 150})
-    assert len(parsed.events) == MAX_EVENTS
-    assert parsed.ignored == ("one request brings at most 100 pushes",) * 50
-
-
 @pytest.mark.parametrize(
     ("name", "body"),
     [
+        (
+            "distribution",
+            {
+                "events": [
+                    {
+                        "action": "push",
+                        "target": {
+                            "mediaType": "application/vnd.oci.image.index.v1+json",
+                            "repository": "shop/api",
+                            "tag": "1",
+                            "url": "http://reg.example.test/v2/",
+                        },
+                    }
+                ]
+                * 150
+            },
+        ),
         (
             "cloudevents",
             [{"specversion": "1.0", "type": "pushed", "data": {"image": "a/b:1"}}] * 150,
@@ -197,7 +204,7 @@ def test_an_endless_name_is_read_once_and_not_for_each_resource() -> None:
     started = time.perf_counter()
     data = {
         "repository": {"repo_full_name": "a-" * 250_000 + "!"},
-        "resources": [{"tag": "1", "resource_url": "harbor.example.test/a"}] * 10_000,
+        "resources": [{"tag": "1", "resource_url": "harbor.example.test/a"}] * 9_000,
     }
     with pytest.raises(NotUnderstood, match="is not an image reference"):
         parse("harbor", {"type": "PUSH_ARTIFACT", "event_data": data})
