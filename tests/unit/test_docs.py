@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
+import pytest
 import yaml
 
 from listener.cli.main import cli
 from listener.config import is_enabled, load, settings_from_labels
+from listener.config.hook import ProviderName
 from listener.model.target import TargetSettings
+from listener.providers import PROVIDERS
 from listener.store import keys
 from listener.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+REGISTRIES = ROOT / "docs" / "registries"
+PROVIDER_NAMES: tuple[str, ...] = get_args(ProviderName)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
@@ -53,6 +59,50 @@ def test_every_command_of_the_readme_exists() -> None:
     assert len(typed) >= 4
     assert set(typed + named) <= set(known)
     assert set(known) <= set(named)
+
+
+def test_every_provider_has_a_page_and_a_line_in_the_table() -> None:
+    table = (REGISTRIES / "README.md").read_text()
+    rows = {
+        name: (repeats.strip(), page)
+        for name, repeats, page in re.findall(
+            r"^\| `(\w+)` \|[^|]*\|[^|]*\|([^|]*)\| \[\w+\]\((\w+)\.md\) \|$", table, re.MULTILINE
+        )
+    }
+    assert set(rows) == set(PROVIDER_NAMES)
+    assert all(name == page for name, (_, page) in rows.items())
+    assert {page.stem for page in REGISTRIES.glob("*.md")} == {*PROVIDER_NAMES, "README"}
+    until_taken = {name for name, (repeats, _) in rows.items() if "until it is taken" in repeats}
+    assert until_taken == {name for name, one in PROVIDERS.items() if one.repeats_until_2xx}
+
+
+def test_the_readme_leads_to_the_pages() -> None:
+    assert "(docs/registries/README.md)" in README
+    for page in [ROOT / "README.md", *REGISTRIES.glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("name", [*PROVIDER_NAMES, "README"])
+def test_the_configuration_of_every_page_loads(name: str, tmp_path: Path) -> None:
+    text = (REGISTRIES / f"{name}.md").read_text()
+    secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "a-secret")
+    hooks: dict[str, str] = {}
+    for block in blocks("yaml", text):
+        # What goes into the registry's own file is no configuration of ours.
+        if "notifications:" not in block:
+            file = tmp_path / "listener.yml"
+            file.write_text(block)
+            hooks |= {key: hook.provider for key, hook in load(file, secrets).hooks.items()}
+    assert set(hooks.values()) == ({"distribution"} if name == "README" else {name})
+    assert name == "README" or set(re.findall(r"hooks test (\S+)", text)) <= set(hooks)
+
+
+@pytest.mark.parametrize("name", PROVIDER_NAMES)
+def test_every_page_says_how_to_try_it(name: str) -> None:
+    shell = "\n".join(blocks("sh", (REGISTRIES / f"{name}.md").read_text()))
+    [tried] = re.findall(r"^listener hooks test (\S+)$", shell, re.MULTILINE)
+    assert f"listener pushes --all --hook {tried}\n" in shell
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

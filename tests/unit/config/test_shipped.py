@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +24,26 @@ def test_the_example_loads_with_the_secrets_that_it_names() -> None:
     settings = load(SHIPPED / "listener.yml", dict.fromkeys(NAMES, "a-secret"))
     assert set(settings.targets) == {"web", "api", "jobs", "docs"}
     assert set(settings.hooks) == {"hub", "private", "packages", "ci"}
+
+
+def test_the_examples_that_are_commented_out_load_too(tmp_path: Path) -> None:
+    text = (SHIPPED / "listener.yml").read_text()
+    start, end = text.index("  # google:"), text.index("\nregistries:")
+    shown = re.sub(r"^(\s*)# ", r"\1", text[start:end], flags=re.MULTILINE)
+    keys = re.findall(r"^    # (\w+: \S+)", text[: text.index("    registry: ")], re.MULTILINE)
+    more = re.findall(r"^# (trusted_proxies: .+)", text, re.MULTILINE)
+    private = "".join(f"    {key}\n" for key in keys)
+    file = tmp_path / "listener.yml"
+    private = f"  private:\n    provider: distribution\n    token: t\n{private}"
+    file.write_text(f"{more[0]}\nhooks:\n{shown}\n{private}")
+    settings = load(file, {"EVENTS_TOKEN": "t", "NEXUS_SECRET": "s"})
+    assert set(settings.hooks) == {"google", "amazon", "events", "store", "private"}
+    private_hook = settings.hooks["private"]
+    assert private_hook.token_header == "x-registry-token"
+    assert private_hook.rate_limit is not None
+    assert settings.hooks["store"].places == {"docker-hosted": "docker.example.com:8082"}
+    assert settings.hooks["google"].oidc is not None
+    assert len(settings.trusted_proxies) == 1
 
 
 def test_the_example_taken_by_accident_refuses_to_start() -> None:
