@@ -70,6 +70,8 @@ def test(
     (print_json if as_json else _show)(told)
     if trial.away is not None:
         raise trial.away
+    if not trial.targets and not trial.ignored:
+        raise Failed("it is understood, but there are no targets")
     if not trial.hits:
         raise Failed("no target is hit")
 

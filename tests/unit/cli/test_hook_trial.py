@@ -142,6 +142,14 @@ async def test_what_hits_nothing_says_why_and_is_one(shell: Shell, serve: Serve)
     assert "--image" in none.err
 
 
+async def test_without_targets_it_is_said_that_there_are_none(shell: Shell, serve: Serve) -> None:
+    await serve(HOOKS)
+    end = await shell.run("hooks", "test", "private")
+    assert (end.code, "there are no targets; name an image with --image" in end.err) == (1, True)
+    end = await shell.run("hooks", "test", "private", "--image", str(IMAGE))
+    assert (end.code, end.err) == (1, "listener: it is understood, but there are no targets\n")
+
+
 async def test_a_refusal_is_one_and_has_the_servers_sentence(
     shell: Shell, serve: Serve, configure: Configure
 ) -> None:
