@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import hooks, idle, latency, swap
+from bench import hooks, idle, latency, parsers, swap
 from bench.figure import Figure
 
 _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
@@ -23,6 +23,7 @@ _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "latency": latency.measure,
     "swap": swap.measure,
     "idle": idle.measure,
+    "parsers": parsers.measure,
 }
 
 

@@ -14,7 +14,9 @@ from listener.providers.distribution import Distribution
 from listener.providers.dockerhub import DockerHub
 from listener.providers.ecr import Ecr
 from listener.providers.events import (
+    MAX_ENTRIES,
     MAX_EVENTS,
+    MAX_VALUES,
     Event,
     NotUnderstood,
     Parsed,
@@ -56,7 +58,9 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType({one.name: one for one in _
 """Every provider by the name that the configuration gives it."""
 
 __all__ = [
+    "MAX_ENTRIES",
     "MAX_EVENTS",
+    "MAX_VALUES",
     "PROVIDERS",
     "Event",
     "NotUnderstood",

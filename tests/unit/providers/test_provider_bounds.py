@@ -168,3 +168,12 @@ def test_unprintable_text_is_shown_as_short_as_any() -> None:
     with pytest.raises(NotUnderstood) as refused:
         parse("generic", {chr(0x10FFF0 + n) * 100: n for n in range(10)})
     assert len(str(refused.value)) < 700
+
+
+def test_a_number_of_thousands_of_digits_is_told_not_shown() -> None:
+    body = b'{"docker_url": "quay.io/a/b", "updated_tags": [' + b"9" * 4300 + b"]}"
+    assert parse("quay", body).ignored == (
+        "expected a tag among the updated tags, got a huge number",
+    )
+    body = b'{"specversion": "1.0", "type": "deleted", "id": ' + b"9" * 4300 + b"}"
+    assert parse("cloudevents", body).ignored == ("the event 'deleted' is not a push",)
