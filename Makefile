@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup parts lint test bench demo chaos clean $(addprefix test-,fundamentals unit store engine chaos)
+.PHONY: help setup parts lint test bench fuzz demo chaos clean $(addprefix test-,fundamentals unit store engine chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ chaos: test-chaos ## The same with 50 random kills instead of 12
 bench: setup ## Measure, each figure as a ratio within one run
 	@tools/install-parts bench
 	$(BIN)/python -m bench.run
+
+fuzz: $(BIN)/.ready ## Hostile requests for every provider (FUZZ_SECONDS=600)
+	@$(BIN)/pip install -qq --group fuzz
+	@$(BIN)/python -m tests.fuzz
 
 clean: ## Remove the Python environment and caches
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

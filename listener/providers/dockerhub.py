@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 
-from listener.model.reference import DOCKER_HUB, BadReference, Reference, make_reference
+from listener.model.reference import DOCKER_HUB, Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
+from listener.providers.naming import tagged_image
 from listener.providers.payload import at, load_body, moment, plain, shape, text_at
 from listener.providers.provider import Provider
 
@@ -35,12 +36,9 @@ class DockerHub(Provider):
         tag = at(payload, "push_data", "tag")
         if not repository or not isinstance(tag, str):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
-        if not tag.strip():
-            return Parsed((), ("a push without a tag: only a tag is deployed",))
-        try:
-            image = make_reference(DOCKER_HUB, repository, tag.strip(), None)
-        except BadReference as problem:
-            raise NotUnderstood(str(problem)) from None
+        image = tagged_image(DOCKER_HUB, repository, tag.strip(), "")
+        if isinstance(image, str):
+            return Parsed((), (image,))
         event = Event(
             image=image,
             actor=plain(text_at(payload, "push_data", "pusher")),

@@ -19,6 +19,7 @@ from listener.providers.outcomes import DIGEST_AS_TAG, NO_TAG
 from listener.providers.payload import (
     at,
     document_at,
+    header,
     load_body,
     load_json,
     moment,
@@ -58,12 +59,12 @@ class Gar(Provider):
         number = (
             text_at(message, "messageId")
             or text_at(message, "message_id")
-            or request.headers.get("x-goog-pubsub-message-id")
+            or header(request, "x-goog-pubsub-message-id")
         )
         time = (
             at(message, "publishTime")
             or at(message, "publish_time")
-            or request.headers.get("x-goog-pubsub-publish-time")
+            or header(request, "x-goog-pubsub-publish-time")
         )
         return Parsed((Event(image, occurred_at=moment(time), delivery=number or None),))
 

@@ -37,7 +37,7 @@ from listener.providers.events import (
     Sender,
 )
 from listener.providers.naming import host_of
-from listener.providers.payload import load_body, shape, shown, text_at
+from listener.providers.payload import header, load_body, shape, shown, text_at
 from listener.providers.provider import Provider
 from listener.providers.signatures import HexHmac, StandardWebhooks
 
@@ -54,7 +54,7 @@ class Generic(Provider):
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """One push for each object; raises NotUnderstood, naming the object of a list."""
         payload = load_body(request, _EXPECTED)
-        delivery = request.headers.get("webhook-id", "").strip() or None
+        delivery = header(request, "webhook-id") or None
         if not isinstance(payload, list):
             return Parsed((replace(read_image(payload, sender), delivery=delivery),))
         if not payload:

@@ -21,6 +21,7 @@ from listener.providers.naming import host_of, tagged_image
 from listener.providers.payload import (
     at,
     form_field,
+    header,
     load_json,
     moment,
     plain,
@@ -120,7 +121,7 @@ class Gitea(Provider):
 
 def _header(request: Request, name: str) -> str:
     """A header by any of its names; empty where there is none."""
-    found = (request.headers.get(f"x-{brand}-{name}", "").strip() for brand in _BRANDS)
+    found = (header(request, f"x-{brand}-{name}") for brand in _BRANDS)
     return next(filter(None, found), "")
 
 

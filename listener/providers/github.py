@@ -19,10 +19,12 @@ from listener.model.reference import (
     make_reference,
     parse_reference,
 )
+from listener.providers.envelopes import media_type
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import (
     at,
     form_field,
+    header,
     load_json,
     moment,
     plain,
@@ -52,7 +54,7 @@ class GitHub(Provider):
 
         The body is JSON, or a form with the JSON in its field `payload`. Raises NotUnderstood.
         """
-        name = request.headers.get("x-github-event", "")
+        name = header(request, "x-github-event")
         if not name:
             raise NotUnderstood(f"expected {_EXPECTED}, got no X-GitHub-Event header")
         if name == "ping":
@@ -78,7 +80,7 @@ class GitHub(Provider):
             image=image,
             actor=plain(text_at(payload, "sender", "login")),
             occurred_at=moment(at(version, "updated_at")) or moment(at(version, "created_at")),
-            delivery=request.headers.get("x-github-delivery") or None,
+            delivery=header(request, "x-github-delivery") or None,
             # A digest that got several tags makes one event, which names one of them.
             one_of_many=True,
         )
@@ -116,8 +118,7 @@ class GitHub(Provider):
 
 
 def _json_of(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/x-www-form-urlencoded":
+    if media_type(request) == "application/x-www-form-urlencoded":
         return form_field(request.body, "payload", _EXPECTED)
     return request.body
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from listener.providers.distribution import Distribution
 from listener.providers.events import Parsed, Request, Sender
-from listener.providers.payload import shown
+from listener.providers.payload import header, shown
 
 
 class GitLab(Distribution):
@@ -21,7 +21,7 @@ class GitLab(Distribution):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The tagged manifests of an envelope, see `Distribution`; none of an event about git."""
-        event = request.headers.get("x-gitlab-event", "").strip()
+        event = header(request, "x-gitlab-event")
         if not event:
             return super().parse(request, sender)
         reason = (

@@ -14,7 +14,7 @@ import json
 from listener.model.reference import Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import in_place, tagged_image
-from listener.providers.payload import at, load_body, moment, plain, shape, shown, text_at
+from listener.providers.payload import at, header, load_body, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_ID, SAMPLE_TIME, Provider
 from listener.providers.signatures import HexHmac
 
@@ -31,7 +31,7 @@ class Nexus(Provider):
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a request; raises NotUnderstood."""
-        kind = request.headers.get("x-nexus-webhook-id", "").strip()
+        kind = header(request, "x-nexus-webhook-id")
         if not kind:
             raise NotUnderstood(f"expected {_EXPECTED}, got no X-Nexus-Webhook-ID header")
         if kind != _COMPONENT:
@@ -51,7 +51,7 @@ class Nexus(Provider):
             # USER/ADDRESS; the address tells nothing of who pushed.
             actor=plain(text_at(payload, "initiator").rsplit("/", 1)[0]),
             occurred_at=moment(at(payload, "timestamp")),
-            delivery=request.headers.get("x-nexus-webhook-delivery") or None,
+            delivery=header(request, "x-nexus-webhook-delivery") or None,
         )
         return Parsed((event,))
 

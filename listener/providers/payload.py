@@ -96,6 +96,11 @@ def at(value: object, *path: str) -> object:
     return value
 
 
+def header(request: Request, name: str) -> str:
+    """A header as `part` has it; empty where there is none."""
+    return part(request.headers.get(name, ""))
+
+
 def text_at(value: object, *path: str) -> str:
     """The text under a path as `part` has it; empty where there is none."""
     found = at(value, *path)

@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from listener.model.reference import parse_reference
 from listener.providers import PROVIDERS, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import form_field, part
 
@@ -177,3 +178,23 @@ def test_a_number_of_thousands_of_digits_is_told_not_shown() -> None:
     )
     body = b'{"specversion": "1.0", "type": "deleted", "id": ' + b"9" * 4300 + b"}"
     assert parse("cloudevents", body).ignored == ("the event 'deleted' is not a push",)
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("gar", "x-goog-pubsub-message-id"),
+        ("generic", "webhook-id"),
+        ("gitea", "x-gitea-delivery"),
+        ("github", "x-github-delivery"),
+        ("nexus", "x-nexus-webhook-delivery"),
+    ],
+)
+def test_an_id_in_a_header_is_cut_too(name: str, header: str) -> None:
+    host = "ghcr.io" if name == "github" else "reg.example.test"
+    sample = PROVIDERS[name].sample(parse_reference(f"{host}/shop/api:1"))
+    if name == "gar":
+        sample = Request({}, b'{"action": "INSERT", "tag": "gcr.io/shop/api:1"}')
+    request = Request({**sample.headers, header: f" {'7' * 8000} "}, sample.body)
+    (event,) = PROVIDERS[name].parse(request, Sender(host)).events
+    assert event.delivery == "7" * 2000 + "…"
