@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tests.fuzz.cases import Case
@@ -100,7 +101,7 @@ def _document(body: bytes, random: Random, headers: dict[str, str]) -> bytes:
     return text.encode()
 
 
-def _value(value: object, random: Random) -> object:
+def _value(value: Any, random: Random) -> Any:
     """The value with one part of it changed."""
     paths = list(_paths(value))
     path = random.choice(paths)
@@ -108,36 +109,36 @@ def _value(value: object, random: Random) -> object:
         return random.choice(([value], [value] * 3, {"events": value}, [value] * 120, _new(random)))
     holder = value
     for key in path[:-1]:
-        holder = holder[key]  # type: ignore[index]  # the path was found in it
+        holder = holder[key]
     _part(holder, path[-1], value, random)
     return value
 
 
-def _part(holder: object, key: object, root: object, random: Random) -> None:
+def _part(holder: Any, key: Any, root: Any, random: Random) -> None:
     """Changes what stands under a key of an object or a list."""
-    part = holder[key]  # type: ignore[index]
+    part = holder[key]
     kind = random.randrange(8)
     if kind == 0:
-        del holder[key]  # type: ignore[attr-defined]
+        del holder[key]
     elif kind == 1 and isinstance(holder, list):
-        holder[key:key] = [part] * random.choice((1, 2, 150))  # type: ignore[misc]
+        holder[key:key] = [part] * random.choice((1, 2, 150))
     elif kind == 1 and isinstance(holder, dict):
         holder[random.choice(KEYS)] = part
     elif kind == 2:
-        holder[key] = random.choice(([part], {"a": part}, str(part), [part, part]))  # type: ignore[index]
+        holder[key] = random.choice(([part], {"a": part}, str(part), [part, part]))
     elif kind == 3:
         other = root
         for step in random.choice(list(_paths(root))):
-            other = other[step]  # type: ignore[index]
-        holder[key] = json.loads(json.dumps(other))  # type: ignore[index]
+            other = other[step]
+        holder[key] = json.loads(json.dumps(other))
     elif kind == 4 and isinstance(part, str):
         at = random.randint(0, len(part))
         mark = random.choice(("\x00", " ", "/", ":", "@", "é", "\ud83d", "%", ".", "A", "\n"))
-        holder[key] = part[:at] + mark + part[at:]  # type: ignore[index]
+        holder[key] = part[:at] + mark + part[at:]
     elif kind <= 6 and isinstance(part, str) and part[:1] in "[{ey" and len(part) > 1:
-        holder[key] = _inner(part, random)  # type: ignore[index]
+        holder[key] = _inner(part, random)
     else:
-        holder[key] = _new(random)  # type: ignore[index]
+        holder[key] = _new(random)
 
 
 def _inner(text: str, random: Random) -> str:
@@ -151,12 +152,12 @@ def _inner(text: str, random: Random) -> str:
     return base64.b64encode(_document(document, random, {})).decode()
 
 
-def _new(random: Random) -> object:
+def _new(random: Random) -> Any:
     return json.loads(json.dumps(random.choice(VALUES)))
 
 
-def _paths(value: object) -> Iterator[tuple[object, ...]]:
-    waiting: list[tuple[tuple[object, ...], object]] = [((), value)]
+def _paths(value: object) -> Iterator[tuple[Any, ...]]:
+    waiting: list[tuple[tuple[Any, ...], object]] = [((), value)]
     for path, part in waiting:
         yield path
         if isinstance(part, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote_plus
 
 import pytest
@@ -198,3 +199,16 @@ def test_an_id_in_a_header_is_cut_too(name: str, header: str) -> None:
     request = Request({**sample.headers, header: f" {'7' * 8000} "}, sample.body)
     (event,) = PROVIDERS[name].parse(request, Sender(host)).events
     assert event.delivery == "7" * 2000 + "…"
+
+
+@pytest.mark.parametrize("body", [b'{"image": "a.example.com/b:1"}', b'{"image": ', b"[]", b"{}"])
+def test_a_body_is_read_once_though_its_format_is_looked_for_first(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: read.append(text) or loads(text))
+    request = Request({}, body)
+    with suppress(NotUnderstood):
+        PROVIDERS["auto"].concrete(request).parse(request, Sender())
+    assert read == [body.decode()]
