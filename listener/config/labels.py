@@ -18,9 +18,16 @@ from listener.model.target import TargetSettings
 PREFIX = "listener."
 ENABLE = "listener.enable"
 SCOPE = "listener.scope"
-_OURS = "listener.pin"
+_OURS = ("listener.pin", "listener.twin")
 """Labels that the program itself gives to what it makes."""
-_LISTS: frozenset[KeyPath] = frozenset({("health", "exec")})
+_LISTS: frozenset[KeyPath] = frozenset(
+    {
+        ("health", "exec"),
+        ("release",),
+        ("lifecycle", "before_stop"),
+        ("lifecycle", "after_start"),
+    }
+)
 
 
 class LabelError(ValueError):

@@ -39,15 +39,11 @@ TOP = (
     Row("redis", prefix="redis+sentinel://"),
 )
 TARGET = (
-    Row("preflight", harmless=(False, "false")),
-    Row("release"),
-    Row("lifecycle"),
     Row("rollout"),
     Row("approve", harmless=(False, "false")),
     Row("approve_timeout"),
     Row("window"),
     Row("verify"),
-    Row("strategy", refused={"start-first", "warm"}),
     Row("compose"),
     Row("service"),
     Row("parallelism", harmless=(1, "1")),

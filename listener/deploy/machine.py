@@ -4,11 +4,10 @@ The journal names the act that is announced; `advance` takes what came of it and
 one, or ends the deployment. Every act may be repeated, so after a kill the announced act is done
 again. A rollback that fails is never rolled back: it ends loudly and the target pauses.
 
-    RESOLVE, PLAN, PULL ─▶ TAG, CREATE ─▶ CUTOVER, DISARM ─▶ WATCH ─▶ COMMIT ─▶ succeeded
-                           │              │                  │
-                           ▼              └────────┬─────────┘
-                           DISCARD ─▶ failed       ▼
-                                                   REVERT, REVERT_WATCH, CLEAN ─▶ rolled_back
+    the route ─▶ … ─▶ COMMIT ─▶ succeeded
+       │
+       ├─ before the old container is touched ─▶ DISCARD ─▶ failed
+       └─ after ─▶ REVERT, REVERT_WATCH, CLEAN ─▶ rolled_back
 """
 
 from __future__ import annotations
@@ -32,24 +31,9 @@ from listener.deploy.outcomes import (
     Sick,
     Started,
 )
+from listener.deploy.route import route, state_of, untouched
 from listener.model.deployment import Deployment, State, Step, Trigger
 from listener.model.journal import Journal, NewContainer, Phase
-
-STATE_OF = {
-    Phase.RESOLVE: State.PULLING,
-    Phase.PLAN: State.PULLING,
-    Phase.PULL: State.PULLING,
-    Phase.TAG: State.SWAPPING,
-    Phase.CREATE: State.SWAPPING,
-    Phase.CUTOVER: State.SWAPPING,
-    Phase.DISARM: State.SWAPPING,
-    Phase.WATCH: State.WATCHING,
-    Phase.COMMIT: State.WATCHING,
-    Phase.DISCARD: State.REVERTING,
-    Phase.REVERT: State.REVERTING,
-    Phase.REVERT_WATCH: State.REVERTING,
-    Phase.CLEAN: State.REVERTING,
-}
 
 
 def begin(journal: Journal, now: datetime) -> Journal:
@@ -59,7 +43,7 @@ def begin(journal: Journal, now: datetime) -> Journal:
     if not steps or steps[-1].name != journal.phase or steps[-1].finished_at is not None:
         steps = (*steps, Step(name=journal.phase, started_at=now))
     update = {
-        "state": STATE_OF[journal.phase],
+        "state": state_of(journal),
         "started_at": deployment.started_at or now,
         "steps": steps,
     }
@@ -72,7 +56,7 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     match outcome:
         case Nothing(reason, digest):
             facts = {"to_digest": digest or journal.deployment.to_digest}
-            return _end(_go(journal, journal.phase, deployment=facts), State.SKIPPED, reason, now)
+            return _end(_with(journal, deployment=facts), State.SKIPPED, reason, now)
         case Overtaken(by):
             return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
         case Replaced(reason):
@@ -86,33 +70,28 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
 
 
 def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
+    """What was found is kept, and the next act on the way is announced."""
     match outcome:
         case Resolved(digest, tag):
-            return _go(journal, Phase.PLAN, deployment={"to_digest": digest, "tag": tag})
-        case Planned(old, new):
+            return _next(_with(journal, deployment={"to_digest": digest, "tag": tag}), now)
+        case Planned(old, new, strategy, _):
             facts = {"from_digest": old.digest}
-            return _go(journal, Phase.PULL, deployment=facts, old=old, new=new)
+            return _next(_with(journal, deployment=facts, old=old, new=new, strategy=strategy), now)
         case Pulled(image_id, _):
-            return _go(journal, Phase.TAG, new=_new(journal, image_id=image_id))
+            return _next(_with(journal, new=_new(journal, image_id=image_id)), now)
         case Created(container_id, _):
-            return _go(journal, Phase.CUTOVER, new=_new(journal, id=container_id))
+            return _next(_with(journal, new=_new(journal, id=container_id)), now)
         case Started(baseline, gap_seconds):
-            ended: Mapping[str, object] = {"gap_seconds": gap_seconds}
-            return _go(journal, Phase.DISARM, deployment=ended, baseline=baseline)
-        case Healthy():
-            return _go(journal, Phase.COMMIT if journal.phase is Phase.WATCH else Phase.CLEAN)
+            gap: Mapping[str, object] = {"gap_seconds": gap_seconds}
+            if journal.phase is Phase.BOOT:
+                gap = {}
+            return _next(_with(journal, deployment=gap, baseline=baseline), now)
         case _:
-            return _done(journal, now)
+            return _next(journal, now)
 
 
-def _done(journal: Journal, now: datetime) -> Journal:
+def _next(journal: Journal, now: datetime) -> Journal:
     match journal.phase:
-        case Phase.TAG:
-            return _go(journal, Phase.CREATE)
-        case Phase.CUTOVER:  # it did not run before and is left so
-            return _go(journal, Phase.COMMIT)
-        case Phase.DISARM:
-            return _go(journal, Phase.WATCH)
         case Phase.COMMIT if journal.verdict is not None:
             reason = f"{journal.verdict}; left as it is, since rollback is off for this target"
             return _end(journal, State.FAILED, reason, now)
@@ -120,35 +99,44 @@ def _done(journal: Journal, now: datetime) -> Journal:
             return _end(journal, State.SUCCEEDED, _success(journal), now)
         case Phase.DISCARD:
             return _end(journal, State.FAILED, journal.verdict or "given up", now)
-        case Phase.REVERT:
-            if journal.old is not None and not journal.old.was_running:
-                return _go(journal, Phase.CLEAN)
+        case Phase.REVERT if journal.old is None or journal.old.was_running:
             return _go(journal, Phase.REVERT_WATCH)
+        case Phase.REVERT | Phase.REVERT_WATCH:
+            return _go(journal, Phase.CLEAN)
         case Phase.CLEAN:
-            return _end(journal, State.ROLLED_BACK, journal.verdict or "taken back", now)
-    raise ValueError(f"{journal.phase} cannot end without a result")
+            state = State.FAILED if journal.untaken else State.ROLLED_BACK
+            return _end(journal, state, journal.verdict or "taken back", now)
+    way = route(journal)
+    return _go(journal, way[way.index(journal.phase) + 1])
+
+
+_NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
+_WAY_BACK = (Phase.REVERT, Phase.REVERT_WATCH, Phase.CLEAN)
 
 
 def _faulted(journal: Journal, reason: str, now: datetime) -> Journal:
-    match journal.phase:
-        case Phase.TAG | Phase.CREATE:
-            return _go(journal, Phase.DISCARD, verdict=reason)
-        case Phase.CUTOVER:
-            return _go(journal, Phase.REVERT, verdict=reason)
-        case Phase.REVERT | Phase.REVERT_WATCH | Phase.CLEAN:
-            because = f"{journal.verdict}; taking it back failed too: {reason}"
-            return _end(journal, State.ROLLBACK_FAILED, because, now)
-        case _:
-            return _end(journal, State.FAILED, reason, now)
+    if journal.phase in _WAY_BACK:
+        because = f"{journal.verdict}; taking it back failed too: {reason}"
+        return _end(journal, State.ROLLBACK_FAILED, because, now)
+    if journal.phase in (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT):
+        return _end(journal, State.FAILED, reason, now)
+    if untouched(journal):
+        return _go(journal, Phase.DISCARD, verdict=reason)
+    if journal.phase is Phase.AFTER_START and not journal.target.settings.rollback:
+        return _go(journal, Phase.COMMIT, verdict=reason)
+    return _go(journal, Phase.REVERT, verdict=reason, untaken=journal.phase is Phase.BEFORE_STOP)
 
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.phase is Phase.REVERT_WATCH:
         return _faulted(journal, f"the container that ran before: {sick.reason}", now)
+    facts = {"verdict": sick.reason, "sick": True}
     logs = {"logs": sick.logs}
+    if untouched(journal):
+        return _go(journal, Phase.DISCARD, deployment=logs, **facts)
     if journal.target.settings.rollback or sick.kind == "start_error":
-        return _go(journal, Phase.REVERT, deployment=logs, verdict=sick.reason)
-    return _go(journal, Phase.COMMIT, deployment=logs, verdict=sick.reason)
+        return _go(journal, Phase.REVERT, deployment=logs, **facts)
+    return _go(journal, Phase.COMMIT, deployment=logs, **facts)
 
 
 def _success(journal: Journal) -> str:
@@ -177,6 +165,8 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             return detail
         case Created(_, warnings):
             return "; ".join(warnings) or None
+        case Planned(_, _, strategy, because):
+            return f"{strategy}: {because}" if because else strategy
         case Overtaken(by):
             return f"deployment {by} waits"
         case Nothing(reason) | Healthy(reason) | Sick(_, reason) | Faulted(reason):
@@ -194,8 +184,14 @@ def _go(
     deployment: Mapping[str, object] | None = None,
     **facts: object,
 ) -> Journal:
+    return _with(journal, deployment=deployment, phase=phase, **facts)
+
+
+def _with(
+    journal: Journal, *, deployment: Mapping[str, object] | None = None, **facts: object
+) -> Journal:
     changed: Deployment = journal.deployment.model_copy(update=dict(deployment or {}))
-    return journal.model_copy(update={"phase": phase, "deployment": changed, **facts})
+    return journal.model_copy(update={"deployment": changed, **facts})
 
 
 def _new(journal: Journal, **facts: object) -> NewContainer:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from listener.model.journal import Baseline, NewContainer, OldContainer
-from listener.model.target import Good
+from listener.model.target import Good, Strategy
 
-SickKind = Literal["unhealthy", "exited", "start_error", "disturbed"]
+SickKind = Literal["unhealthy", "exited", "start_error", "disturbed", "release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,12 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The container that runs was read, and what replaces it was named."""
+    """The container that runs was read, what replaces it was named, and how: with the reason."""
 
     old: OldContainer
     new: NewContainer
+    strategy: Strategy = "recreate"
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The new container runs under the target's name."""
+    """The new container runs: beside the old one, or under the target's name after a gap."""
 
     baseline: Baseline
     gap_seconds: float | None

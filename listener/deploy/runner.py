@@ -155,11 +155,12 @@ def _with_old(journal: Journal, memory: Memory) -> Memory:
 
 def final_memory(journal: Journal, memory: Memory) -> Memory:
     """What is known once a deployment ended: a digest that was taken back is a bad one, whether
-    it was sick or a person went back from it.
+    it was sick or a person went back from it, and so is one that was found sick beside the old.
     """
     deployment, old, new = journal.deployment, journal.old, journal.new
     taken_back = None
-    if deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED) and new is not None:
+    sick = deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED) or journal.sick
+    if sick and deployment.state is not State.SUCCEEDED and new is not None:
         taken_back = new.digest, journal.verdict or "taken back"
     elif deployment.state is State.SUCCEEDED and deployment.trigger is Trigger.ROLLBACK and old:
         taken_back = old.digest or old.image_id, "taken back by hand"
@@ -175,6 +176,8 @@ def rollback_reason(journal: Journal) -> RollbackReason:
     verdict = journal.verdict or ""
     if verdict.startswith("did not start") or journal.phase is Phase.CUTOVER:
         return "start_error"
+    if verdict.startswith("after_start command"):
+        return "release"
     if verdict.startswith(("exited", "restarts", "killed")):
         return "exited"
     return "unhealthy"

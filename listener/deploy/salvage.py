@@ -13,12 +13,12 @@ from typing import Any
 
 import structlog
 
-from listener.drivers.container import split_tag
 from listener.drivers.current import baseline_of
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in
 from listener.drivers.names import Role, parse_parked
+from listener.drivers.tags import split_tag
 from listener.faults import fault_point
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger

@@ -149,6 +149,21 @@ class ContainerCalls(Wire):
         async with self.send(call) as response:
             await output.read(response.content.iter_any())
 
+    async def ensure_internal_network(self, name: str) -> None:
+        """A bridge network without a way out, on which no port is published."""
+        body = {"Name": name, "Internal": True, "CheckDuplicate": True}
+        try:
+            await self.done(Call("POST", "networks/create", body=body, seconds=CHANGE))
+        except Conflict:
+            return  # it is there
+
+    async def remove_network(self, name: str) -> None:
+        """Removes a network; fine where it is absent."""
+        try:
+            await self.done(Call("DELETE", f"networks/{path_part(name)}", seconds=CHANGE))
+        except NotFound:
+            return
+
     async def connect_network(
         self, network: str, container: str, endpoint: Mapping[str, Any]
     ) -> None:

@@ -11,6 +11,7 @@ Role = Literal["new", "old", "bad"]
 
 _PARKED = re.compile(r"(?P<name>.+)\.(?P<role>new|old|bad)-(?P<deployment>[0-9a-f]{8})")
 HOLD_PREFIX = "listener-keep-"
+WARM_PREFIX = "listener-warm-"
 
 
 class Parked(NamedTuple):
@@ -33,6 +34,11 @@ def parse_parked(name: str) -> Parked | None:
         return None
     role: Role = match["role"]  # type: ignore[assignment] # the pattern allows no other
     return Parked(match["name"], role, match["deployment"])
+
+
+def warm_network(deployment_id: str) -> str:
+    """The network on which a container boots that is not to be found yet."""
+    return f"{WARM_PREFIX}{short_id(deployment_id)}"
 
 
 def hold_name(target: str, digest: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from listener.model.base import Noun
 from listener.model.deployment import Deployment
-from listener.model.target import Target
+from listener.model.target import Strategy, Target
 
 
 class Phase(StrEnum):
@@ -21,8 +21,16 @@ class Phase(StrEnum):
     RESOLVE = "resolve"
     PLAN = "plan"
     PULL = "pull"
+    PREFLIGHT = "preflight"
+    RELEASE = "release"
     TAG = "tag"
     CREATE = "create"
+    BOOT = "boot"
+    PROVE = "prove"
+    AFTER_START = "after_start"
+    HANDOVER = "handover"
+    BEFORE_STOP = "before_stop"
+    RETIRE = "retire"
     CUTOVER = "cutover"
     DISARM = "disarm"
     WATCH = "watch"
@@ -76,13 +84,18 @@ class Baseline(Noun):
 class Journal(Noun):
     """Everything that one deployment knows, saved before each act.
 
-    `verdict` is the sentence that decided against the new container, once one did.
+    `strategy` is how the new container takes over. `verdict` is the sentence that decided against
+    the new container, once one did; `sick` says that its health did, so that its digest is bad.
+    `untaken` says that the way back ends as failed: nothing was wrong with the new image.
     """
 
     deployment: Deployment
     target: Target
     phase: Phase
+    strategy: Strategy = "recreate"
     old: OldContainer | None = None
     new: NewContainer | None = None
     baseline: Baseline | None = None
     verdict: str | None = None
+    sick: bool = False
+    untaken: bool = False

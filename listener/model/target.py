@@ -96,6 +96,13 @@ class ComposeService(Noun):
     service: str
 
 
+def a_command(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """A command and its arguments, if given; raises ValueError for an empty one."""
+    if value is not None and not value:
+        raise ValueError('give a command like ["pg_isready"]')
+    return value
+
+
 class Health(Noun):
     """How a new container proves itself."""
 
@@ -122,9 +129,27 @@ class Health(Noun):
     @field_validator("exec")
     @classmethod
     def _a_command(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is not None and not value:
-            raise ValueError('give a command like ["pg_isready"]')
-        return value
+        return a_command(value)
+
+
+class Lifecycle(Noun):
+    """Commands that are run inside containers around a swap.
+
+    `before_stop` in the old one before it is stopped, where failing ends the deployment with the
+    old one in place; `after_start` in the new one once it is healthy, where failing takes it back.
+    """
+
+    before_stop: tuple[str, ...] | None = None
+    after_start: tuple[str, ...] | None = None
+
+    @field_validator("before_stop", "after_start")
+    @classmethod
+    def _a_command(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return a_command(value)
+
+
+Strategy = Literal["recreate", "start-first", "warm"]
+"""How the new container takes over; see `listener.drivers.strategy`."""
 
 
 class TargetSettings(Noun):
@@ -137,6 +162,9 @@ class TargetSettings(Noun):
     service: str | None = None
     host: str | None = None
     strategy: Literal["auto", "recreate", "start-first", "warm"] = "auto"
+    preflight: bool = False
+    release: tuple[str, ...] | None = None
+    lifecycle: Lifecycle = Lifecycle()
     health: Health = Health()
     rollback: bool = True
     debounce: Seconds = 2.0
@@ -144,6 +172,11 @@ class TargetSettings(Noun):
     parallelism: Count = 1
     keep: Count = 3
     reconcile: Seconds = 1800.0
+
+    @field_validator("release")
+    @classmethod
+    def _a_command(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return a_command(value)
 
     @field_validator("image")
     @classmethod

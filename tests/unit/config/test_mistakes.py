@@ -125,20 +125,14 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 
 
 UNSUPPORTED = [
-    (TARGET + "\n preflight: true}}", "2: targets.web.preflight"),
-    (TARGET + "\n release: [a]}}", "2: targets.web.release"),
-    (TARGET + "\n lifecycle: {before_stop: [a]}}}", "2: targets.web.lifecycle"),
     (TARGET + "\n rollout: {group: g}}}", "2: targets.web.rollout"),
     (TARGET + "\n approve: true}}", "2: targets.web.approve"),
     (TARGET + "\n approve_timeout: 1h}}", "2: targets.web.approve_timeout"),
     (TARGET + "\n window: x}}", "2: targets.web.window"),
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
-    (TARGET + "\n strategy: start-first}}", "2: targets.web.strategy"),
-    (TARGET + "\n strategy: warm}}", "2: targets.web.strategy"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
     ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
     ("targets: {web: {\n service: a}}", "2: targets.web.service"),
-    ("defaults: {strategy: warm}", "1: defaults.strategy"),
     ("self_update: true", "1: self_update"),
     ("notify: [{url: 'slack://x'}]", "1: notify"),
     ("redis: redis+sentinel://a/b", "1: redis"),
@@ -168,7 +162,7 @@ def test_six_mistakes_are_six_lines_in_the_order_of_the_file(problems) -> None:
             container: web
             tag: 1.10
             reconcile: 30
-            strategy: warm
+            strategy: hot
         """
     assert [problem.split(": ")[:2] for problem in problems(text)] == [
         ["1", "listen"],

@@ -20,10 +20,12 @@ from listener.deploy.outcomes import (
     Sick,
     Started,
 )
+from listener.deploy.route import route
+from listener.deploy.runner import final_memory
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Baseline, Journal, NewContainer, OldContainer, Phase
-from listener.model.target import Target, TargetSettings
+from listener.model.target import Memory, Strategy, Target, TargetSettings
 
 OLD_DIGEST, NEW_DIGEST = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
@@ -37,6 +39,7 @@ class Toy:
     """An engine that knows one old and at most one new container, by their names."""
 
     sick: bool = False
+    strategy: Strategy = "recreate"
     faulty: frozenset[Phase] = frozenset()
     names: dict[str, str] = field(default_factory=lambda: {"old": "web"})
     running: set[str] = field(default_factory=lambda: {"old"})
@@ -63,7 +66,8 @@ class Toy:
             was_running=True,
             was_healthy=True,
         )
-        return Planned(old, NewContainer(digest=NEW_DIGEST, reference="web:latest"))
+        new = NewContainer(digest=NEW_DIGEST, reference="web:latest")
+        return Planned(old, new, self.strategy, "as configured")
 
     def _pull(self, _: Journal) -> Outcome:
         return Pulled("new", "pulled")
@@ -83,10 +87,40 @@ class Toy:
         if "start" in {phase.value for phase in self.faulty}:
             return Sick("start_error", "did not start")
         self.running.add("new")
-        baseline = Baseline(
-            container_id="new", started_at="t", restart_count=0, watch_began=utc_now()
-        )
-        return Started(baseline, 0.3)
+        return Started(self._baseline(), 0.3)
+
+    def _preflight(self, _: Journal) -> Outcome:
+        return Healthy("a twin was healthy")
+
+    def _release(self, _: Journal) -> Outcome:
+        return Done()
+
+    def _boot(self, _: Journal) -> Outcome:
+        self.running.add("new")
+        return Started(self._baseline(), None)
+
+    def _prove(self, journal: Journal) -> Outcome:
+        return self._watch(journal)
+
+    def _after_start(self, _: Journal) -> Outcome:
+        assert "new" in self.running
+        return Done()
+
+    def _before_stop(self, _: Journal) -> Outcome:
+        assert "old" in self.running
+        return Done()
+
+    def _handover(self, _: Journal) -> Outcome:
+        assert {"old", "new"} <= self.running, "nobody serves"
+        self.names["old"], self.names["new"] = "web.old", "web"
+        return Started(self._baseline(), 0.0)
+
+    def _retire(self, _: Journal) -> Outcome:
+        self.running.discard("old")
+        return Done()
+
+    def _baseline(self) -> Baseline:
+        return Baseline(container_id="new", started_at="t", restart_count=0, watch_began=utc_now())
 
     def _disarm(self, _: Journal) -> Outcome:
         self.armed.discard("old")
@@ -101,6 +135,7 @@ class Toy:
 
     def _discard(self, _: Journal) -> Outcome:
         self.names.pop("new", None)
+        self.running.discard("new")
         self.tag = "old"
         return Done()
 
@@ -120,8 +155,8 @@ class Toy:
         return Done()
 
 
-def fresh(*, rollback: bool = True) -> Journal:
-    settings = TargetSettings(container="web", rollback=rollback)
+def fresh(*, rollback: bool = True, **said: object) -> Journal:
+    settings = TargetSettings.model_validate({"container": "web", "rollback": rollback, **said})
     return Journal(
         deployment=Deployment(
             id="20260301-100000-000-0badcafe",
@@ -158,6 +193,14 @@ def run(toy: Toy, saved: list[Journal], kill_at: int) -> int:
     return moments
 
 
+EVERYTHING = {
+    "preflight": True,
+    "release": ["migrate"],
+    "lifecycle": {"before_stop": ["drain"], "after_start": ["warm"]},
+}
+
+BESIDE = ("boot", "prove", "after_start", "handover")
+
 SCENARIOS = {
     "good": (Toy, State.SUCCEEDED),
     "sick": (lambda: Toy(sick=True), State.ROLLED_BACK),
@@ -165,6 +208,28 @@ SCENARIOS = {
     "no image": (lambda: Toy(faulty=frozenset({Phase.PULL})), State.FAILED),
     "create refused": (lambda: Toy(faulty=frozenset({Phase.CREATE})), State.FAILED),
     "swap refused": (lambda: Toy(faulty=frozenset({Phase.CUTOVER})), State.ROLLED_BACK),
+    "start-first": (lambda: Toy(strategy="start-first"), State.SUCCEEDED),
+    "warm": (lambda: Toy(strategy="warm"), State.SUCCEEDED),
+    "sick beside the old one": (lambda: Toy(sick=True, strategy="start-first"), State.FAILED),
+    "preflight refused": (lambda: Toy(faulty=frozenset({Phase.PREFLIGHT})), State.FAILED),
+    "release refused": (lambda: Toy(faulty=frozenset({Phase.RELEASE})), State.FAILED),
+    "handover refused": (
+        lambda: Toy(strategy="warm", faulty=frozenset({Phase.HANDOVER})),
+        State.ROLLED_BACK,
+    ),
+    "before_stop refused": (lambda: Toy(faulty=frozenset({Phase.BEFORE_STOP})), State.FAILED),
+    "before_stop refused after the handover": (
+        lambda: Toy(strategy="start-first", faulty=frozenset({Phase.BEFORE_STOP})),
+        State.FAILED,
+    ),
+    "after_start refused": (
+        lambda: Toy(faulty=frozenset({Phase.AFTER_START})),
+        State.ROLLED_BACK,
+    ),
+    "after_start refused beside the old one": (
+        lambda: Toy(strategy="warm", faulty=frozenset({Phase.AFTER_START})),
+        State.FAILED,
+    ),
     "revert refused": (
         lambda: Toy(sick=True, faulty=frozenset({Phase.REVERT})),
         State.ROLLBACK_FAILED,
@@ -175,9 +240,9 @@ SCENARIOS = {
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_kill_at_any_moment_changes_nothing_about_the_end(name: str) -> None:
     make, state = SCENARIOS[name]
-    total = run(make(), [fresh()], kill_at=0)
+    total = run(make(), [fresh(**EVERYTHING)], kill_at=0)
     for kill_at in range(1, total + 1):
-        toy, saved = make(), [fresh()]
+        toy, saved = make(), [fresh(**EVERYTHING)]
         with pytest.raises(Killed):
             run(toy, saved, kill_at)
         # A process reads back what was written, not what was in memory.
@@ -203,6 +268,35 @@ def test_the_timeline_has_every_step_once_even_after_a_kill() -> None:
         *("resolve", "plan", "pull", "tag", "create", "cutover", "disarm", "watch", "commit")
     ]
     assert all(step.finished_at is not None for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "swap"),
+    [
+        ("recreate", ("before_stop", "cutover", "disarm", "watch", "after_start")),
+        ("start-first", (*BESIDE, "before_stop", "retire", "disarm", "watch")),
+    ],
+)
+def test_what_was_asked_for_has_its_place(strategy: Strategy, swap: tuple[str, ...]) -> None:
+    saved = [fresh(**EVERYTHING)]
+    run(Toy(strategy=strategy), saved, kill_at=0)
+    first = ("resolve", "plan", "pull", "preflight", "release", "tag", "create")
+    steps = saved[-1].deployment.steps
+    assert [step.name for step in steps] == [*first, *swap, "commit"]
+
+
+def test_a_way_back_runs_no_migrations() -> None:
+    journal = fresh(**EVERYTHING)
+    back = journal.deployment.model_copy(update={"trigger": Trigger.ROLLBACK})
+    way = route(journal.model_copy(update={"deployment": back}))
+    assert not {Phase.PREFLIGHT, Phase.RELEASE} & set(way)
+
+
+def test_a_digest_that_was_sick_beside_the_old_one_is_a_bad_one() -> None:
+    saved = [fresh()]
+    run(Toy(sick=True, strategy="start-first"), saved, kill_at=0)
+    assert saved[-1].deployment.state is State.FAILED
+    assert [bad.digest for bad in final_memory(saved[-1], Memory()).bad] == [NEW_DIGEST]
 
 
 def test_without_rollback_a_sick_release_stays_and_says_so() -> None:

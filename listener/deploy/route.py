@@ -1,0 +1,74 @@
+"""The way of a deployment that goes well: which acts, in which order. Pure.
+
+    RESOLVE, PLAN, PULL ─▶ [PREFLIGHT, RELEASE] ─▶ TAG, CREATE ─┬─▶ recreate ─▶ COMMIT
+                                                                └─▶ beside the old one ─▶ COMMIT
+
+    recreate:     [BEFORE_STOP], CUTOVER, DISARM, WATCH, [AFTER_START]
+    start-first:  BOOT, PROVE, [AFTER_START], HANDOVER, [BEFORE_STOP], RETIRE, DISARM, WATCH
+    warm:         the same; the new one boots on a network of its own, and the networks change hands
+
+In brackets: where the target asks for it.
+"""
+
+from __future__ import annotations
+
+from listener.model.deployment import State, Trigger
+from listener.model.journal import Journal, Phase
+
+_BEFORE_HANDOVER = frozenset({Phase.TAG, Phase.CREATE, Phase.BOOT, Phase.PROVE, Phase.AFTER_START})
+_STATE_OF = {
+    Phase.RESOLVE: State.PULLING,
+    Phase.PLAN: State.PULLING,
+    Phase.PULL: State.PULLING,
+    Phase.PREFLIGHT: State.CHECKING,
+    Phase.RELEASE: State.CHECKING,
+    Phase.TAG: State.SWAPPING,
+    Phase.CREATE: State.SWAPPING,
+    Phase.BEFORE_STOP: State.SWAPPING,
+    Phase.CUTOVER: State.SWAPPING,
+    Phase.HANDOVER: State.SWAPPING,
+    Phase.RETIRE: State.SWAPPING,
+    Phase.DISARM: State.SWAPPING,
+    Phase.WATCH: State.WATCHING,
+    Phase.AFTER_START: State.WATCHING,
+    Phase.COMMIT: State.WATCHING,
+    Phase.DISCARD: State.REVERTING,
+    Phase.REVERT: State.REVERTING,
+    Phase.REVERT_WATCH: State.REVERTING,
+    Phase.CLEAN: State.REVERTING,
+}
+
+
+def route(journal: Journal) -> tuple[Phase, ...]:
+    """All acts of this deployment, if nothing is wrong, as far as it is known by now."""
+    settings, hooks = journal.target.settings, journal.target.settings.lifecycle
+    first: tuple[Phase, ...] = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
+    made = (Phase.TAG, Phase.CREATE)
+    if journal.old is not None and not journal.old.was_running:
+        # It was stopped and stays so: there is nothing to prove and nobody to hand over from.
+        return (*first, *made, Phase.CUTOVER, Phase.COMMIT)
+    if journal.deployment.trigger is not Trigger.ROLLBACK:
+        first += (Phase.PREFLIGHT,) if settings.preflight else ()
+        # A way back must not run the old version's migrations over the new one's data.
+        first += (Phase.RELEASE,) if settings.release else ()
+    before_stop = (Phase.BEFORE_STOP,) if hooks.before_stop else ()
+    after_start = (Phase.AFTER_START,) if hooks.after_start else ()
+    if journal.strategy == "recreate":
+        swap = (*before_stop, Phase.CUTOVER, Phase.DISARM, Phase.WATCH, *after_start)
+    else:
+        beside = (Phase.BOOT, Phase.PROVE, *after_start)
+        swap = (*beside, Phase.HANDOVER, *before_stop, Phase.RETIRE, Phase.DISARM, Phase.WATCH)
+    return (*first, *made, *swap, Phase.COMMIT)
+
+
+def untouched(journal: Journal) -> bool:
+    """Whether the announced act comes before anything is done to the container that serves."""
+    way = route(journal)
+    turn = Phase.CUTOVER if Phase.CUTOVER in way else Phase.HANDOVER
+    return journal.phase in way[: way.index(turn)]
+
+
+def state_of(journal: Journal) -> State:
+    """The state that the announced act shows; what runs beside the old one is being checked."""
+    beside = journal.strategy != "recreate" and journal.phase in _BEFORE_HANDOVER
+    return State.CHECKING if beside else _STATE_OF[journal.phase]

@@ -1,0 +1,47 @@
+"""Creates the new container beside the old one and proves that it is what was planned."""
+
+from __future__ import annotations
+
+from listener.drivers.clone import CloneError, Snapshot, plan_clone
+from listener.drivers.current import CannotSwapError
+from listener.drivers.difference import unexplained
+from listener.drivers.errors import EngineError
+from listener.drivers.names import parked_name
+from listener.drivers.stage import Stage, before, parts
+from listener.model.journal import Journal
+
+
+class Creation(Stage):
+    """The verb between the pull and the first change of what serves."""
+
+    async def create(self, journal: Journal) -> tuple[str, tuple[str, ...]]:
+        """Creates the new container beside the old one and compares it with the plan.
+
+        Answers its id and the engine's warnings. Raises CannotSwapError where the engine refuses
+        or made something else than was planned; what was made is removed by the way back.
+        """
+        old, new = parts(journal)
+        name = parked_name(old.name, "new", journal.deployment.id)
+        await self.engine.remove(name, volumes=True, force=True)
+        setting = self.setting(journal)
+        try:
+            clone = plan_clone(before(old), new.reference, setting)
+            container_id, warnings = await self.engine.create_container(name, clone.body)
+            for network, endpoint in clone.networks.items():
+                await self.engine.connect_network(network, container_id, endpoint)
+            inspect = await self.engine.inspect_container(container_id)
+            image = await self.engine.inspect_image(new.image_id)
+        except (CloneError, EngineError) as problem:
+            raise CannotSwapError(f"the new container could not be created: {problem}") from None
+        if inspect["Image"] != new.image_id:
+            raise CannotSwapError(
+                f"someone moved {new.reference} on this engine while the container was created"
+            )
+        made = Snapshot(inspect, image.get("Config") or {})
+        differences = unexplained(clone, before(old), made, setting)
+        if differences:
+            raise CannotSwapError(
+                "the engine made another container than planned; it differs in "
+                + ", ".join(differences)
+            )
+        return container_id, (*clone.notes, *warnings)

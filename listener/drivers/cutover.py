@@ -1,0 +1,74 @@
+"""Stop the old one, start the new one: the swap that is always possible.
+
+Rename before stop, then stop and start back to back: the time in which a kill leaves nobody
+serving shrinks to two calls. The container that ran before is only ever renamed and stopped, and
+removed when the new one has proven itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from listener.drivers.current import CannotSwapError, baseline_of
+from listener.drivers.errors import NotFound
+from listener.drivers.names import parked_name
+from listener.drivers.stage import Stage, name_of, parts
+from listener.faults import fault_point
+from listener.model.journal import Baseline, Journal
+
+
+class Cutover(Stage):
+    """The verbs of a recreate."""
+
+    async def cut_over(self, journal: Journal) -> tuple[Baseline, float | None] | None:
+        """Gives the new container the name, stops the old one, starts the new one.
+
+        Answers what its health is judged against and the gap in seconds as the engine's own
+        clock shows it; None where the old one did not run and so the new one stays stopped.
+        Raises StartError, or CannotSwapError with the old one still in place.
+        """
+        old, new = parts(journal)
+        current = await self.find(old.id)
+        fresh = await self.find(new.id)
+        if fresh is None:
+            raise CannotSwapError("the new container was removed by someone else before it started")
+        if current is not None and name_of(current) == old.name:
+            await self.move_away(current, parked_name(old.name, "old", journal.deployment.id))
+        fault_point("freed")
+        if name_of(fresh) != old.name:
+            await self.take_name(fresh["Id"], old.name)
+        fault_point("named")
+        if not old.was_running:
+            return None
+        if current is not None and current["State"].get("Running"):
+            await self.stop(current)
+        fault_point("stopping")
+        await self.start(fresh["Id"])
+        fault_point("started")
+        # It was created for this: a restart that is counted already is one of a loop.
+        now = await baseline_of(self.engine, fresh["Id"])
+        baseline = now.model_copy(update={"restart_count": 0})
+        return baseline, await self._gap(old.id, baseline)
+
+    async def disarm(self, journal: Journal) -> None:
+        """Keeps the engine from starting the parked container after a reboot."""
+        old, _ = parts(journal)
+        try:
+            await self.engine.update_restart_policy(old.id, {"Name": "no"})
+        except NotFound:
+            return
+
+    async def _gap(self, parked: str, baseline: Baseline) -> float | None:
+        """Seconds between the end of one container and the start of the other."""
+        inspect = await self.find(parked)
+        if inspect is None:
+            return None
+        return _seconds_between(inspect["State"].get("FinishedAt"), baseline.started_at)
+
+
+def _seconds_between(finished: str | None, started: str) -> float | None:
+    """Between two of the engine's own times; None where the first never came."""
+    if not finished or finished.startswith("0001-"):
+        return None
+    gap = datetime.fromisoformat(started) - datetime.fromisoformat(finished)
+    return max(0.0, gap.total_seconds())

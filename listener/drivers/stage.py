@@ -1,0 +1,158 @@
+"""What all parts of a swap stand on: the two containers of a journal, found and moved by name.
+
+Every verb is an *ensure* that may be repeated after a kill. All raise EngineAway where the engine
+gives no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from listener.drivers.current import CannotSwapError
+from listener.drivers.engine import Engine
+from listener.drivers.errors import Conflict, EngineError, NotFound
+from listener.drivers.networks import plan_endpoints
+from listener.drivers.snapshot import Setting, Snapshot
+from listener.model.journal import Journal, NewContainer, OldContainer
+
+_ENGINE_PATIENCE = 10
+
+
+class ReplacedError(Exception):
+    """Someone else put another container in the target's place."""
+
+
+class StartError(Exception):
+    """The new container did not start; the message is the engine's."""
+
+
+class Stage:
+    """One engine, and ways to look at the containers of a swap on it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    async def find(self, ref: str | None) -> dict[str, Any] | None:
+        """A container by id or name; None where there is none."""
+        if not ref:
+            return None
+        try:
+            return await self.engine.inspect_container(ref)
+        except NotFound:
+            return None
+
+    async def inspect_new(self, journal: Journal) -> dict[str, Any] | None:
+        """The new container as it is now; None where someone removed it.
+
+        Raises ReplacedError where another container has its place.
+        """
+        old, new = parts(journal)
+        inspect = await self.find(new.id)
+        if inspect is None:
+            stranger = await self.find(old.name)
+            if stranger is not None and stranger["Id"] != old.id:
+                raise ReplacedError(
+                    f"someone else put container {stranger['Id'][:12]} in the place of {old.name}"
+                )
+        return inspect
+
+    async def inspect_old(self, journal: Journal) -> dict[str, Any] | None:
+        """The container that ran before, as it is now; None where it was removed."""
+        old, _ = parts(journal)
+        return await self.find(old.id)
+
+    async def logs(self, container: str) -> tuple[str, ...]:
+        """The last 100 lines; a sentence where its log driver cannot be read."""
+        try:
+            return tuple(await self.engine.logs(container, tail=100))
+        except EngineError as problem:
+            return (f"its log cannot be read: {problem}",)
+
+    def setting(self, journal: Journal) -> Setting:
+        """What surrounds this swap, for the plan of the clone."""
+        old, new = parts(journal)
+        return Setting(
+            self.engine.api,
+            cgroup_v2=self.engine.cgroup_v2,
+            images={old.image_id: new.image_id},
+        )
+
+    def endpoints(self, journal: Journal) -> dict[str, dict[str, Any]]:
+        """The networks of the target with what its user chose for each, the main one first."""
+        old, _ = parts(journal)
+        return plan_endpoints(before(old), self.setting(journal))
+
+    async def start(self, container: str) -> None:
+        """Starts a container; raises StartError with the engine's own words for why it did not."""
+        try:
+            await self.engine.start(container)
+        except EngineError as problem:
+            inspect = await self.find(container)
+            state = inspect["State"] if inspect else {}
+            raise StartError(f"did not start: {state.get('Error') or problem}") from None
+
+    async def stop(self, inspect: Mapping[str, Any]) -> None:
+        """Stops a container and gives it the time that it was configured to have."""
+        own = (inspect.get("Config") or {}).get("StopTimeout")
+        await self.engine.stop(inspect["Id"], _ENGINE_PATIENCE if own is None else int(own))
+
+    async def move_away(self, inspect: Mapping[str, Any], name: str) -> None:
+        """Gives a container the name of one that stands beside the target."""
+        try:
+            await self.engine.rename(inspect["Id"], name)
+        except Conflict:
+            raise
+        except EngineError:
+            # Between two tries of a restart loop the engine takes a container for running and
+            # misses its network ("sandbox not found"). It serves nobody: stop it first.
+            await self.stop(inspect)
+            await self.engine.rename(inspect["Id"], name)
+
+    async def take_name(self, container: str, name: str) -> None:
+        """Gives a container the target's name; raises CannotSwapError where another has it."""
+        try:
+            await self.engine.rename(container, name)
+        except Conflict as problem:
+            raise CannotSwapError(f"another container took the name {name}: {problem}") from None
+
+    async def join(self, network: str, container: str, settings: Mapping[str, Any]) -> None:
+        """Connects a container to a network, if it is not connected."""
+        try:
+            await self.engine.connect_network(network, container, settings)
+        except EngineError:
+            # An earlier try may have been done and not answered.
+            inspect = await self.find(container)
+            if inspect is None or network not in networks_of(inspect):
+                raise
+
+    async def leave(self, network: str, container: str) -> None:
+        """Takes a container off a network, if it is connected."""
+        try:
+            await self.engine.disconnect_network(network, container)
+        except EngineError:
+            inspect = await self.find(container)
+            if inspect is not None and network in networks_of(inspect):
+                raise
+
+
+def parts(journal: Journal) -> tuple[OldContainer, NewContainer]:
+    """Both containers of a planned swap."""
+    if journal.old is None or journal.new is None:
+        raise ValueError(f"deployment {journal.deployment.id} has no plan yet")
+    return journal.old, journal.new
+
+
+def before(old: OldContainer) -> Snapshot:
+    """The container as it was before anything changed."""
+    return Snapshot(old.inspect, old.image_config)
+
+
+def networks_of(inspect: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """A container's endpoints by the names of their networks."""
+    return Snapshot(inspect, None).endpoints
+
+
+def name_of(inspect: Mapping[str, Any]) -> str:
+    """A container's name without the engine's slash."""
+    return str(inspect["Name"]).removeprefix("/")

@@ -1,0 +1,174 @@
+"""Both at once: the new container proves itself beside the old one before it takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from stories import history
+
+from lab import http
+from lab.app import Behaviour, Check, Release
+from lab.neighbour import Neighbour
+from lab.ports import free_port
+from lab.waiting import wait_for
+from lab.world import World
+
+
+@pytest.fixture
+def network(world: World) -> str:
+    """A network of the world's own, as Compose makes one for each project."""
+    name = f"{world.session}-net"
+    world.engine.docker("network", "create", "--label", f"lab.session={world.session}", name)
+    return name
+
+
+@pytest.fixture
+def neighbour(world: World, network: str) -> Neighbour:
+    """A client on that network."""
+    return Neighbour(world.engine, network, world.session)
+
+
+def begin(world: World, network: str, strategy: str, *options: str, **labels: str) -> None:
+    """Version 1 on a network, found by its name and by the alias ``shop``."""
+    world.push("web", Release("1"))
+    given = {"listener.strategy": strategy, **labels}
+    world.engine.docker(
+        *("run", "-d", "--name", world.name("web"), "--restart", "unless-stopped"),
+        *("--network", network, "--network-alias", "shop"),
+        *("--label", "listener.enable=true", "--label", f"listener.scope={world.session}"),
+        *(part for key, value in given.items() for part in ("--label", f"{key}={value}")),
+        *options,
+        world.image("web"),
+    )
+    wait_for(
+        lambda: world.container("web")["State"]["Health"]["Status"] == "healthy", "it is healthy"
+    )
+    world.listener.start()
+    world.wait_late_push("web")
+
+
+def steps(deployment: dict[str, Any]) -> dict[str, str | None]:
+    return {step["name"]: step["detail"] for step in deployment["steps"]}
+
+
+def test_start_first_serves_all_the_time_and_keeps_names(
+    world: World, network: str, neighbour: Neighbour
+) -> None:
+    begin(world, network, "start-first")
+    before = world.container("web")
+    watching = neighbour.begins(world.name("web"), seconds=30, rate=50)
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    assert deployment["gap_seconds"] == 0
+    assert steps(deployment)["plan"] == "start-first: as configured"
+    after = world.container("web")
+    assert after["Id"] != before["Id"]
+    seen = watching.ends()
+    assert set(seen.answers) == {"1", "2"}
+    assert seen.gap < 0.5, seen
+    assert neighbour.asks("shop") == "2"
+    endpoint = after["NetworkSettings"]["Networks"][network]
+    assert "shop" in endpoint["Aliases"]
+    assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert world.leftovers("web") == []
+
+
+def test_a_sick_release_beside_the_old_one_is_never_found(world: World, network: str) -> None:
+    begin(world, network, "start-first")
+    before = world.container("web")
+    digest = world.push("web", Release("2", Behaviour.SICK))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "failed"
+    assert "no connection to the database" in deployment["reason"]
+    after = world.container("web")
+    assert after["Id"] == before["Id"]
+    assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
+    assert "begins" in "".join(world.listener.api(f"deployments/{deployment['id']}")["logs"])
+    assert world.leftovers("web") == []
+    # It is known to be bad: a repeated push of it is nothing to do.
+    again = world.push("web", Release("2", Behaviour.SICK))
+    assert again == digest
+    wait_for(
+        lambda: "known to be bad" in str(world.listener.deployments(world.name("web"))[0]),
+        "the sick digest is skipped",
+    )
+
+
+def test_warm_moves_a_published_port_and_leaves_a_faithful_container(
+    world: World, network: str
+) -> None:
+    port = http_port(world, network, "warm")
+    before = world.container("web")
+    slow = Release("2", Behaviour.SLOW, seconds=3, check=Check(start_period=20))
+    digest = world.push("web", slow)
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    # It takes three seconds to boot, and nobody waits for it.
+    assert 0 < deployment["gap_seconds"] < 2
+    assert http.what_answers(f"http://127.0.0.1:{port}/") == "2"
+    after = world.container("web")
+    for part in ("PortBindings", "NetworkMode", "RestartPolicy"):
+        assert after["HostConfig"][part] == before["HostConfig"][part]
+    assert list(after["NetworkSettings"]["Networks"]) == [network]
+    assert "shop" in after["NetworkSettings"]["Networks"][network]["Aliases"]
+    networks = world.engine.docker("network", "ls", "--format", "{{.Name}}").split()
+    assert [name for name in networks if name.startswith("listener-warm-")] == []
+    # A restart keeps it so.
+    world.engine.docker("restart", "-t", "1", world.name("web"))
+    wait_for(lambda: http.what_answers(f"http://127.0.0.1:{port}/") == "2", "it is back")
+
+
+def test_warm_takes_the_networks_back_from_what_turns_sick(
+    world: World, network: str, neighbour: Neighbour
+) -> None:
+    port = http_port(world, network, "warm", "listener.health.settle=6s")
+    before = world.container("web")
+    digest = world.push("web", Release("2", Behaviour.TURNS, seconds=9))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "rolled_back", deployment["reason"]
+    assert "queue is full" in deployment["reason"]
+    assert http.what_answers(f"http://127.0.0.1:{port}/") == "1"
+    assert world.container("web")["Id"] == before["Id"]
+    assert neighbour.asks("shop") == "1"
+    assert world.leftovers("web") == []
+
+
+def http_port(world: World, network: str, strategy: str, *labels: str) -> int:
+    """Begins with a published port; returns it."""
+    port = free_port()
+    begin(
+        *(world, network, strategy, "-p", f"127.0.0.1:{port}:8000"),
+        **dict(label.split("=", 1) for label in labels),
+    )
+    wait_for(lambda: http.what_answers(f"http://127.0.0.1:{port}/") == "1", "version 1 answers")
+    return port
+
+
+def test_auto_says_why_it_does_not_run_two_at_once(world: World) -> None:
+    world.begin("web")
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert steps(deployment)["plan"] == (
+        "recreate: it is on the default network, where nobody finds it by name"
+    )
+
+
+def test_auto_runs_two_at_once_behind_a_proxy(world: World, network: str) -> None:
+    begin(world, network, "auto", **{"traefik.enable": "true"})
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    assert steps(deployment)["plan"].startswith("start-first: it has a health check and a proxy")
+
+
+def test_a_strategy_that_cannot_be_is_refused_before_anything_changes(world: World) -> None:
+    world.begin("web", labels={"listener.strategy": "start-first"})
+    before = world.container("web")
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "failed"
+    assert "strategy start-first is not possible: it publishes port" in deployment["reason"]
+    assert world.container("web")["State"] == before["State"]
+    assert history(world, "web") == ["failed"]
