@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from listener.config import Hook
 from listener.model.reference import parse_reference
 from listener.providers import PROVIDERS, Event, NotUnderstood, Request, Sender
+from listener.providers.verify import UNAUTHORIZED, Refused, authenticate
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 FILES = sorted(file for name in PROVIDERS for file in (SAMPLES / name).glob("*.json"))
@@ -32,7 +34,17 @@ def test_a_sample_means_what_it_says(file: Path) -> None:
     body = sample["raw"] if "raw" in sample else json.dumps(sample["body"])
     request = Request(sample["headers"], body.encode())
     sender = Sender(sample.get("registry"), sample.get("places", {}))
-    provider = PROVIDERS[file.parent.name].concrete(request)
+    provider = PROVIDERS[file.parent.name]
+
+    if "hook" in sample:
+        hook = Hook(provider=file.parent.name, **sample["hook"])
+        if sample.get("refused"):
+            with pytest.raises(Refused) as refused:
+                authenticate(provider, hook, request, None)
+            assert (refused.value.status, str(refused.value)) == (401, UNAUTHORIZED)
+            return
+        authenticate(provider, hook, request, None)
+    provider = provider.concrete(request)
 
     if "expected" in sample:
         with pytest.raises(NotUnderstood) as caught:
@@ -47,10 +59,16 @@ def test_a_sample_means_what_it_says(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
-def test_every_provider_has_samples_with_and_without_a_push(name: str) -> None:
-    samples = [json.loads(file.read_text()) for file in FILES if file.parent.name == name]
-    assert any(sample.get("pushes") for sample in samples)
-    assert any(sample.get("ignored") for sample in samples)
+def test_every_provider_has_a_sample_of_each_kind(name: str) -> None:
+    samples = {
+        file.stem: json.loads(file.read_text()) for file in FILES if file.parent.name == name
+    }
+    assert any(sample.get("pushes") for sample in samples.values())
+    assert any(sample.get("ignored") for sample in samples.values())
+    assert any("expected" in sample for sample in samples.values())
+    assert samples["proved"]["pushes"]
+    assert samples["wrong_signature"]["refused"]
+    assert samples["missing_secret"]["refused"]
 
 
 IMAGES = {
