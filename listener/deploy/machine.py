@@ -74,9 +74,10 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     match outcome:
         case Resolved(digest, tag):
             return _next(_with(journal, deployment={"to_digest": digest, "tag": tag}), now)
-        case Planned(old, new, strategy, _):
-            facts = {"from_digest": old.digest}
-            return _next(_with(journal, deployment=facts, old=old, new=new, strategy=strategy), now)
+        case Planned():
+            facts = {"from_digest": outcome.old.digest}
+            plan = {name: getattr(outcome, name) for name in _PLANNED}
+            return _next(_with(journal, deployment=facts, **plan), now)
         case Pulled(image_id, _):
             return _next(_with(journal, new=_new(journal, image_id=image_id)), now)
         case Created(container_id, _):
@@ -110,6 +111,7 @@ def _next(journal: Journal, now: datetime) -> Journal:
     return _go(journal, way[way.index(journal.phase) + 1])
 
 
+_PLANNED = ("old", "new", "strategy", "dependents")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _WAY_BACK = (Phase.REVERT, Phase.REVERT_WATCH, Phase.CLEAN)
 
@@ -165,8 +167,8 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             return detail
         case Created(_, warnings):
             return "; ".join(warnings) or None
-        case Planned(_, _, strategy, because):
-            return f"{strategy}: {because}" if because else strategy
+        case Planned():
+            return f"{outcome.strategy}: {outcome.because}"
         case Overtaken(by):
             return f"deployment {by} waits"
         case Nothing(reason) | Healthy(reason) | Sick(_, reason) | Faulted(reason):

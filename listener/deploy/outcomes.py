@@ -35,6 +35,7 @@ class Planned:
     new: NewContainer
     strategy: Strategy = "recreate"
     because: str = ""
+    dependents: tuple[OldContainer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
     RESOLVE, PLAN, PULL ─▶ [PREFLIGHT, RELEASE] ─▶ TAG, CREATE ─┬─▶ recreate ─▶ COMMIT
                                                                 └─▶ beside the old one ─▶ COMMIT
 
-    recreate:     [BEFORE_STOP], CUTOVER, DISARM, WATCH, [AFTER_START]
+    recreate:     [BEFORE_STOP], CUTOVER, DISARM, [ADOPT], WATCH, [AFTER_START]
     start-first:  BOOT, PROVE, [AFTER_START], HANDOVER, [BEFORE_STOP], RETIRE, DISARM, WATCH
     warm:         the same; the new one boots on a network of its own, and the networks change hands
 
-In brackets: where the target asks for it.
+In brackets: where the target asks for it, or containers live off its own (ADOPT).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _STATE_OF = {
     Phase.HANDOVER: State.SWAPPING,
     Phase.RETIRE: State.SWAPPING,
     Phase.DISARM: State.SWAPPING,
+    Phase.ADOPT: State.SWAPPING,
     Phase.WATCH: State.WATCHING,
     Phase.AFTER_START: State.WATCHING,
     Phase.COMMIT: State.WATCHING,
@@ -44,9 +45,10 @@ def route(journal: Journal) -> tuple[Phase, ...]:
     settings, hooks = journal.target.settings, journal.target.settings.lifecycle
     first: tuple[Phase, ...] = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
     made = (Phase.TAG, Phase.CREATE)
+    adopt = (Phase.ADOPT,) if journal.dependents else ()
     if journal.old is not None and not journal.old.was_running:
         # It was stopped and stays so: there is nothing to prove and nobody to hand over from.
-        return (*first, *made, Phase.CUTOVER, Phase.COMMIT)
+        return (*first, *made, Phase.CUTOVER, *adopt, Phase.COMMIT)
     if journal.deployment.trigger is not Trigger.ROLLBACK:
         first += (Phase.PREFLIGHT,) if settings.preflight else ()
         # A way back must not run the old version's migrations over the new one's data.
@@ -54,7 +56,7 @@ def route(journal: Journal) -> tuple[Phase, ...]:
     before_stop = (Phase.BEFORE_STOP,) if hooks.before_stop else ()
     after_start = (Phase.AFTER_START,) if hooks.after_start else ()
     if journal.strategy == "recreate":
-        swap = (*before_stop, Phase.CUTOVER, Phase.DISARM, Phase.WATCH, *after_start)
+        swap = (*before_stop, Phase.CUTOVER, Phase.DISARM, *adopt, Phase.WATCH, *after_start)
     else:
         beside = (Phase.BOOT, Phase.PROVE, *after_start)
         swap = (*beside, Phase.HANDOVER, *before_stop, Phase.RETIRE, Phase.DISARM, Phase.WATCH)

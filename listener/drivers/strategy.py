@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from listener.drivers.networks import connects, joins_container, network_name
 from listener.drivers.snapshot import Snapshot
+from listener.model.journal import OldContainer
 from listener.model.target import Health, Strategy, TargetSettings
 
 _PROXY_LABELS = ("traefik.", "caddy")
@@ -23,8 +24,10 @@ class ImpossibleStrategy(Exception):
     """The strategy that was asked for cannot be done with this container; a sentence."""
 
 
-def choose_strategy(settings: TargetSettings, old: Snapshot) -> tuple[Strategy, str]:
-    """The strategy and the reason for it, for the record.
+def choose_strategy(
+    settings: TargetSettings, old: Snapshot, dependents: Sequence[OldContainer] = ()
+) -> tuple[Strategy, str]:
+    """The strategy and the reason for it, for the record; `dependents` live off the container.
 
     Raises ImpossibleStrategy where the target asks for one that its container does not allow.
     """
@@ -32,19 +35,21 @@ def choose_strategy(settings: TargetSettings, old: Snapshot) -> tuple[Strategy, 
     if asked == "recreate":
         return "recreate", "as configured"
     if asked == "auto":
-        reason = next(_doubts(settings.health, old), None)
+        reason = next(_doubts(settings.health, old, dependents), None)
         if reason is None:
             return "start-first", "it has a health check and a proxy that follows it"
         return "recreate", reason
-    obstacle = next(_obstacles(asked, old), None)
+    obstacle = next(_obstacles(asked, old, dependents), None)
     if obstacle is not None:
         raise ImpossibleStrategy(f"strategy {asked} is not possible: {obstacle}")
     return asked, "as configured"
 
 
-def _obstacles(asked: Strategy, old: Snapshot) -> Iterator[str]:
+def _obstacles(asked: Strategy, old: Snapshot, dependents: Sequence[OldContainer]) -> Iterator[str]:
     """What makes two containers at once impossible, whatever the user wishes."""
     yield from _network_obstacles(old)
+    if dependents:
+        yield f"{', '.join(one.name for one in dependents)} lives off it"
     if old.host.get("AutoRemove"):
         yield "it was started with --rm, so stopping it removes it"
     if asked == "start-first":
@@ -64,12 +69,12 @@ def _network_obstacles(old: Snapshot) -> Iterator[str]:
         yield f"it has the network mode {network_name(old)}"
 
 
-def _doubts(health: Health, old: Snapshot) -> Iterator[str]:
+def _doubts(health: Health, old: Snapshot, dependents: Sequence[OldContainer]) -> Iterator[str]:
     """Why `auto` does not run two at once; the first one is told."""
     yield from _network_obstacles(old)
     if network_name(old) == "bridge":
         yield "it is on the default network, where nobody finds it by name"
-    yield from _obstacles("start-first", old)
+    yield from _obstacles("start-first", old, dependents)
     writable = _writable(old)
     if writable:
         yield f"two of them would write to {writable}"

@@ -30,6 +30,7 @@ class Phase(StrEnum):
     AFTER_START = "after_start"
     HANDOVER = "handover"
     BEFORE_STOP = "before_stop"
+    ADOPT = "adopt"
     RETIRE = "retire"
     CUTOVER = "cutover"
     DISARM = "disarm"
@@ -84,7 +85,8 @@ class Baseline(Noun):
 class Journal(Noun):
     """Everything that one deployment knows, saved before each act.
 
-    `strategy` is how the new container takes over. `verdict` is the sentence that decided against
+    `strategy` is how the new container takes over, `dependents` are the containers that live off
+    the old one and must be created again with it. `verdict` is the sentence that decided against
     the new container, once one did; `sick` says that its health did, so that its digest is bad.
     `untaken` says that the way back ends as failed: nothing was wrong with the new image.
     """
@@ -93,6 +95,7 @@ class Journal(Noun):
     target: Target
     phase: Phase
     strategy: Strategy = "recreate"
+    dependents: tuple[OldContainer, ...] = ()
     old: OldContainer | None = None
     new: NewContainer | None = None
     baseline: Baseline | None = None

@@ -170,5 +170,5 @@ def test_a_strategy_that_cannot_be_is_refused_before_anything_changes(world: Wor
     deployment = world.listener.deployment_of(world.name("web"), digest)
     assert deployment["state"] == "failed"
     assert "strategy start-first is not possible: it publishes port" in deployment["reason"]
-    assert world.container("web")["State"] == before["State"]
+    assert world.container("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
     assert history(world, "web") == ["failed"]

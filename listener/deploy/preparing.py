@@ -1,0 +1,158 @@
+"""The acts before anything is changed: which digest, which plan, the image, the twin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from listener.deploy.checks import Checks
+from listener.deploy.outcomes import (
+    Faulted,
+    Healthy,
+    Nothing,
+    Outcome,
+    Planned,
+    Pulled,
+)
+from listener.deploy.progress import PullProgress
+from listener.deploy.retention import good_old
+from listener.deploy.wanted import Wanted
+from listener.drivers.current import name_new, read_current
+from listener.drivers.dependents import find_dependents
+from listener.drivers.engine import Engine
+from listener.drivers.errors import NotFound, PullFault
+from listener.drivers.holds import Holds
+from listener.drivers.pull import pull_with_retries
+from listener.drivers.stage import before, parts
+from listener.drivers.strategy import choose_strategy
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment
+from listener.model.journal import Journal, NewContainer
+from listener.model.reference import parse_reference
+from listener.model.target import Memory
+from listener.registry import Credentials
+
+_LOOK_EVERY = 0.5
+
+GiveUp = Callable[[Deployment], Outcome | None]
+"""Asked before anything is changed: why a deployment shall end now, or None."""
+
+
+class Preparing:
+    """Performs these acts; all may be repeated and raise EngineAway."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        credentials: Credentials,
+        wanted: Wanted,
+        checks: Checks,
+        give_up: GiveUp,
+    ) -> None:
+        self._engine = engine
+        self._credentials = credentials
+        self._wanted = wanted
+        self._checks = checks
+        self._give_up = give_up
+        self._holds = Holds(engine)
+
+    async def resolve(self, journal: Journal, memory: Memory) -> Outcome:
+        """Finds the digest that shall run."""
+        deployment = journal.deployment
+        finding = self._wanted.find(deployment, journal.target, memory)
+        return await self._unless(lambda: self._give_up(deployment), finding)
+
+    async def _unless(
+        self, given_up: Callable[[], Outcome | None], act: Coroutine[Any, Any, Outcome]
+    ) -> Outcome:
+        """What comes of an act that may wait for minutes, unless it is given up before it ends."""
+        task = asyncio.create_task(act)
+        try:
+            while True:
+                outcome = given_up()
+                if outcome is not None:
+                    return outcome
+                done, _ = await asyncio.wait({task}, timeout=_LOOK_EVERY)
+                if done:
+                    return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _cancelled(self, deployment: Deployment) -> Outcome | None:
+        # A newer deployment lets a pull end: its layers are of use, and pushes that come faster
+        # than pulls end would keep every one of them from ending.
+        outcome = self._give_up(deployment)
+        return outcome if isinstance(outcome, Nothing) else None
+
+    async def plan(self, journal: Journal, memory: Memory) -> Outcome:
+        """Reads what runs and names what shall replace it, and how."""
+        deployment = journal.deployment
+        old = await read_current(self._engine, journal.target, memory)
+        new = await name_new(
+            self._engine, journal.target, deployment.tag, deployment.to_digest or ""
+        )
+        dependents = await find_dependents(self._engine, old.inspect)
+        strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
+        return Planned(old, new, strategy, because, dependents)
+
+    async def pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+        """Gets the image by its digest, unless it is held, and holds the one that runs."""
+        work = self._pull(journal, memory, pulling)
+        return await self._unless(lambda: self._cancelled(journal.deployment), work)
+
+    async def _pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+        old, new = parts(journal)
+        target, deployment = journal.target, journal.deployment
+        image = await self._held_image(new, memory)
+        if image is None:
+            try:
+                pulled = await pull_with_retries(
+                    self._engine,
+                    parse_reference(target.spelling).name,
+                    new.digest,
+                    self._credentials,
+                    pull_timeout=target.settings.pull_timeout,
+                    pushed_at=deployment.received_at,
+                    on_progress=pulling.layer,
+                )
+            except PullFault as fault:
+                return Faulted(fault.message)
+            image = str(pulled["Id"])
+        await self._holds.tag(target.name, new.digest, image)
+        if old.was_healthy:
+            known = good_old(old, target.tag, utc_now(), memory)
+            await self._holds.hold(target.name, known)
+        given_up = self._give_up(deployment)
+        if given_up is not None:
+            await self.let_go(journal, new.model_copy(update={"image_id": image}), memory)
+        return given_up or Pulled(image, f"image {image[:19]}")
+
+    async def preflight(self, journal: Journal, memory: Memory) -> Outcome:
+        """Proves the new image in a twin; a newer deployment may end it after that."""
+        outcome = await self._checks.preflight(journal)
+        given_up = self._give_up(journal.deployment)
+        if given_up is None or not isinstance(outcome, Healthy):
+            return outcome
+        await self.let_go(journal, parts(journal)[1], memory)
+        return given_up
+
+    async def let_go(self, journal: Journal, new: NewContainer, memory: Memory) -> None:
+        """Removes an image that was pulled for nothing, unless it is one to go back to."""
+        old, _ = parts(journal)
+        known = {good.image_id for good in memory.good}
+        if new.image_id in {*known, old.image_id, new.tag_before}:
+            return
+        name, repository = journal.target.name, parse_reference(journal.target.spelling).name
+        await self._holds.let_go(name, new.digest, new.image_id, repository, journal.deployment.tag)
+
+    async def _held_image(self, new: NewContainer, memory: Memory) -> str | None:
+        """The id of a held image, which needs no registry; None where it must be pulled."""
+        for good in memory.good:
+            if good.digest == new.digest and good.image_id:
+                try:
+                    return str((await self._engine.inspect_image(good.image_id))["Id"])
+                except NotFound:
+                    return None
+        return None

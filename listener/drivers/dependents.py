@@ -1,0 +1,208 @@
+"""Containers that live off the target's: in its namespaces, with its volumes, or linked to it.
+
+Such a container names the target's by an id that a swap makes meaningless: it would not start
+again. So each is stopped before the target's old container and created again, from its own image,
+once the new one runs. The originals are parked beside them until the new ones are proven, and
+brought back with the target's old container if they are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from listener.drivers.clone import CloneError, plan_clone
+from listener.drivers.current import CannotSwapError
+from listener.drivers.engine import Engine
+from listener.drivers.errors import EngineError, NotFound
+from listener.drivers.names import HOLD_PREFIX, Role, parked_name, parse_parked
+from listener.drivers.snapshot import Setting
+from listener.drivers.stage import Stage, StartError, before, name_of, parts
+from listener.faults import fault_point
+from listener.model.journal import Journal, OldContainer
+
+_MODES = ("NetworkMode", "PidMode", "IpcMode")
+
+
+async def find_dependents(engine: Engine, inspect: Mapping[str, Any]) -> tuple[OldContainer, ...]:
+    """All containers, running or not, that must be created again when this one is; by name.
+
+    Raises CannotSwapError where one of them could not be.
+    """
+    others = [
+        summary["Id"]
+        for summary in await engine.list_containers(all=True)
+        if summary["Id"] != inspect["Id"] and not _stands_beside(summary)
+    ]
+    looks = [_inspect(engine, other) for other in others]
+    found = [
+        await _as_it_is(engine, other)
+        for other in await asyncio.gather(*looks)
+        if other is not None and depends(other, inspect)
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+async def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:
+    try:
+        return await engine.inspect_container(container)
+    except NotFound:
+        return None  # it was removed meanwhile
+
+
+def _stands_beside(summary: Mapping[str, Any]) -> bool:
+    name = str((summary.get("Names") or ["/"])[0]).removeprefix("/")
+    return parse_parked(name) is not None or name.startswith(HOLD_PREFIX)
+
+
+def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
+    """Whether a container lives off another one."""
+    name, host = name_of(on), other["HostConfig"]
+    known = {name, on["Id"], on["Id"][:12]}
+    shared = {
+        str(host.get(mode, "")).removeprefix("container:") for mode in _MODES if host.get(mode)
+    }
+    volumes = {source.partition(":")[0] for source in host.get("VolumesFrom") or ()}
+    links = {link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()}
+    return bool(known & (shared | volumes | links))
+
+
+async def _as_it_is(engine: Engine, inspect: dict[str, Any]) -> OldContainer:
+    name = name_of(inspect)
+    if inspect["HostConfig"].get("AutoRemove"):
+        raise CannotSwapError(
+            f"container {name} lives off this one and was started with --rm: it would be lost; "
+            "create it without --rm, or stop it"
+        )
+    try:
+        image = await engine.inspect_image(inspect["Image"])
+    except NotFound:
+        raise CannotSwapError(
+            f"container {name} lives off this one and its image is gone from the engine: "
+            "pull it again"
+        ) from None
+    return OldContainer(
+        id=inspect["Id"],
+        name=name,
+        image_id=inspect["Image"],
+        digest=None,
+        image_config=image.get("Config") or {},
+        inspect=inspect,
+        was_running=bool(inspect["State"].get("Running")),
+        was_healthy=True,
+    )
+
+
+class Dependents(Stage):
+    """The verbs for all dependents of a journal's target."""
+
+    async def stop_all(self, journal: Journal) -> None:
+        """Stops the originals: what they live off is about to stop."""
+        for one in reversed(journal.dependents):
+            inspect = await self.find(one.id)
+            if inspect is not None and inspect["State"].get("Running"):
+                await self.stop(inspect)
+
+    async def adopt(self, journal: Journal) -> None:
+        """Puts a new container in the place of each, living off the new one, and starts it.
+
+        Raises StartError, or CannotSwapError.
+        """
+        for one in journal.dependents:
+            fresh = await self._successor(journal, one)
+            if fresh is None:
+                fresh = await self._create(journal, one)
+            fault_point("adopting")
+            await self._park(journal, one)
+            if name_of(fresh) != one.name:
+                await self.take_name(fresh["Id"], one.name)
+            fault_point("adopted")
+            if one.was_running:
+                await self._start(one, fresh["Id"])
+
+    async def give_back(self, journal: Journal) -> None:
+        """Takes the new ones away, so that the originals have their names again; none runs."""
+        for one in reversed(journal.dependents):
+            fresh = await self._successor(journal, one)
+            if fresh is not None:
+                if fresh["State"].get("Running"):
+                    await self.stop(fresh)
+                if name_of(fresh) == one.name:
+                    await self.move_away(fresh, self._beside(journal, one, "bad"))
+            original = await self.find(one.id)
+            if original is None:
+                raise CannotSwapError(f"container {one.name}, which lived off it, was removed")
+            if name_of(original) != one.name:
+                await self.take_name(one.id, one.name)
+            policy = one.inspect["HostConfig"].get("RestartPolicy") or {}
+            await self.engine.update_restart_policy(
+                one.id, {**policy, "Name": policy.get("Name") or "no"}
+            )
+
+    async def start_originals(self, journal: Journal) -> None:
+        """Starts those that ran before; raises CannotSwapError."""
+        for one in journal.dependents:
+            if one.was_running:
+                try:
+                    await self._start(one, one.id)
+                except StartError as problem:
+                    raise CannotSwapError(str(problem)) from None
+
+    async def remove(self, journal: Journal, role: Role) -> None:
+        """Removes those that lost: the originals (`old`), or the new ones (`bad` and `new`)."""
+        for one in journal.dependents:
+            own = role != "old"
+            await self.engine.remove(self._beside(journal, one, role), volumes=own, force=True)
+
+    async def _start(self, one: OldContainer, container: str) -> None:
+        try:
+            await self.start(container)
+        except StartError as problem:
+            raise StartError(f"{one.name}, which lives off it, {problem}") from None
+
+    async def _park(self, journal: Journal, one: OldContainer) -> None:
+        original = await self.find(one.id)
+        if original is None:
+            return
+        if name_of(original) == one.name:
+            await self.move_away(original, self._beside(journal, one, "old"))
+        await self.engine.update_restart_policy(one.id, {"Name": "no"})
+
+    async def _successor(self, journal: Journal, one: OldContainer) -> dict[str, Any] | None:
+        """The new one, whichever name it has by now."""
+        for role in ("new", "bad"):
+            found = await self.find(self._beside(journal, one, role))
+            if found is not None:
+                return found
+        there = await self.find(one.name)
+        return there if there is not None and there["Id"] != one.id else None
+
+    async def _create(self, journal: Journal, one: OldContainer) -> dict[str, Any]:
+        old, new = parts(journal)
+        names = {old.id: new.id or "", old.id[:12]: new.id or "", old.name: old.name}
+        setting = Setting(self.engine.api, cgroup_v2=self.engine.cgroup_v2, containers=names)
+        try:
+            clone = plan_clone(before(one), await self._reference(one), setting)
+            name = self._beside(journal, one, "new")
+            container, _ = await self.engine.create_container(name, clone.body)
+            for network, endpoint in clone.networks.items():
+                await self.join(network, container, endpoint)
+            return await self.engine.inspect_container(container)
+        except (CloneError, EngineError) as problem:
+            raise CannotSwapError(
+                f"container {one.name}, which lives off it, could not be created again: {problem}"
+            ) from None
+
+    async def _reference(self, one: OldContainer) -> str:
+        """Its image as its user spelled it, unless that means another image by now."""
+        spelled = str(one.inspect["Config"]["Image"])
+        try:
+            means = (await self.engine.inspect_image(spelled))["Id"]
+        except NotFound:
+            means = None
+        return spelled if means == one.image_id else one.image_id
+
+    @staticmethod
+    def _beside(journal: Journal, one: OldContainer, role: Role) -> str:
+        return parked_name(one.name, role, journal.deployment.id)

@@ -1,0 +1,126 @@
+"""Containers that live off a target's survive its swap, and its way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab import http
+from lab.app import PORT, Behaviour, Release
+from lab.world import World
+
+
+def live_off(world: World, name: str, *options: str) -> str:
+    """A container that runs a shell and nothing else; returns its name."""
+    full = world.name(name)
+    world.engine.docker(
+        *("run", "-d", "--name", full, "--restart", "unless-stopped", *options),
+        *("--entrypoint", "/bin/busybox", world.image("web"), "sleep", "3600"),
+    )
+    return full
+
+
+def asks_itself(world: World, name: str) -> str:
+    """What a container gets at its own loopback: in the target's network, the target's answer."""
+    said = world.engine.docker("exec", name, "/bin/busybox", "wget", "-q", "-O", "-", _LOOPBACK)
+    return said.strip()
+
+
+_LOOPBACK = f"http://127.0.0.1:{PORT}/"
+
+
+def mode(container: dict[str, Any]) -> str:
+    return str(container["HostConfig"]["NetworkMode"])
+
+
+def test_a_sidecar_in_the_target_s_network_is_created_again(world: World) -> None:
+    url = world.begin("web")
+    sidecar = live_off(world, "vpn", "--network", f"container:{world.name('web')}", "-e", "KEY=1")
+    before = world.engine.inspect(sidecar)
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    assert "adopt" in [step["name"] for step in deployment["steps"]]
+    world.wait_answer(url, "2")
+    after = world.engine.inspect(sidecar)
+    assert after["State"]["Running"]
+    assert after["Image"] == before["Image"], "it keeps its own image"
+    assert "KEY=1" in after["Config"]["Env"]
+    assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert mode(after) == f"container:{world.container('web')['Id']}"
+    assert asks_itself(world, sidecar) == "2"
+    # A restart of the sidecar finds its network: that is what fails for what is left behind.
+    world.engine.docker("restart", "-t", "1", sidecar)
+    assert asks_itself(world, sidecar) == "2"
+    assert [name for name in world.engine.containers(world.session) if ".old-" in name] == []
+
+
+def test_a_sick_release_gives_the_sidecar_its_network_back(world: World) -> None:
+    url = world.begin("web")
+    sidecar = live_off(world, "vpn", "--network", f"container:{world.name('web')}")
+    before = world.engine.inspect(sidecar)
+    digest = world.push("web", Release("2", Behaviour.SICK))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "rolled_back", deployment["reason"]
+    world.wait_answer(url, "1")
+    after = world.engine.inspect(sidecar)
+    assert (after["Id"], after["State"]["Running"]) == (before["Id"], True)
+    assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert asks_itself(world, sidecar) == "1"
+    assert world.leftovers("web") == []
+    assert world.leftovers("vpn") == []
+
+
+@pytest.mark.parametrize("way", ["volumes", "link", "pid"])
+def test_what_shares_volumes_links_or_processes_is_created_again(world: World, way: str) -> None:
+    data = f"{world.session}-data"
+    world.engine.docker("volume", "create", "--label", f"lab.session={world.session}", data)
+    url = world.begin("web", options=("-v", f"{data}:/data"))
+    name = world.name("web")
+    options = {
+        "volumes": ("--volumes-from", name),
+        "link": ("--link", f"{name}:shop"),
+        "pid": ("--pid", f"container:{name}"),
+    }[way]
+    other = live_off(world, "other", *options)
+    before = world.engine.inspect(other)
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(name, digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    world.wait_answer(url, "2")
+    after = world.engine.inspect(other)
+    assert after["Id"] != before["Id"]
+    assert after["State"]["Running"]
+    if way == "link":
+        assert after["HostConfig"]["Links"] == before["HostConfig"]["Links"]
+        hosts = world.engine.docker("exec", other, "/bin/busybox", "cat", "/etc/hosts")
+        address = world.container("web")["NetworkSettings"]["IPAddress"]
+        assert any(line.startswith(address) and "shop" in line for line in hosts.splitlines())
+    elif way == "volumes":
+        assert [mount["Name"] for mount in after["Mounts"]] == [data]
+    else:
+        assert after["HostConfig"]["PidMode"] == f"container:{world.container('web')['Id']}"
+    assert world.leftovers("other") == []
+
+
+def test_what_lives_off_a_target_and_would_be_lost_is_told_before_anything_changes(
+    world: World,
+) -> None:
+    url = world.begin("web")
+    sidecar = world.name("vpn")
+    world.engine.docker(
+        *("run", "-d", "--rm", "--name", sidecar, "--network", f"container:{world.name('web')}"),
+        *("--entrypoint", "/bin/busybox", world.image("web"), "sleep", "3600"),
+    )
+    before = world.container("web")
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "failed"
+    assert (
+        f"container {sidecar} lives off this one and was started with --rm"
+        in (deployment["reason"])
+    )
+    assert world.container("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
+    assert http.what_answers(url) == "1"
+    assert world.engine.inspect(sidecar)["State"]["Running"]
