@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from listener.drivers.errors import Conflict, NotFound
+from listener.drivers.errors import Conflict, EngineError, NotFound
 from listener.drivers.output import Output
 from listener.drivers.wire import CHANGE, QUICK, Call, Filters, Wire, filter_params, path_part
 
@@ -15,6 +17,7 @@ _LONGEST_STOP = 3600.0
 _OUTPUT_LINES = 100
 _REMOVAL_LOOKS = 100
 _BETWEEN_LOOKS = 0.1
+_STAT_HEADER = "X-Docker-Container-Path-Stat"
 
 
 class ContainerCalls(Wire):
@@ -149,9 +152,67 @@ class ContainerCalls(Wire):
         async with self.send(call) as response:
             await output.read(response.content.iter_any())
 
-    async def ensure_internal_network(self, name: str) -> None:
+    async def list_networks(self, filters: Filters | None = None) -> list[dict[str, Any]]:
+        """Networks with their labels, without the containers on them."""
+        return await self.json_list(Call("GET", "networks", params=filter_params(filters)))
+
+    async def inspect_network(self, name: str) -> dict[str, Any]:
+        """Everything about one network; ``Containers`` has those on it that run."""
+        return await self.json(Call("GET", f"networks/{path_part(name)}"))
+
+    async def changes(self, container: str) -> list[dict[str, Any]]:
+        """What a container's file system has that its image has not, mounts left out.
+
+        Each has a Path and a Kind: 0 changed, 1 added, 2 removed.
+        """
+        path = f"containers/{path_part(container)}/changes"
+        return await self.json_list(Call("GET", path, seconds=CHANGE))
+
+    async def file_stat(self, container: str, path: str) -> dict[str, Any]:
+        """A file's size in bytes, mtime, and mode as Go writes it (no high bit: a regular file).
+
+        NotFound: there is none.
+        """
+        call = Call("HEAD", f"containers/{path_part(container)}/archive", params={"path": path})
+        async with self.send(call) as response:
+            stat: dict[str, Any] = json.loads(base64.b64decode(response.headers[_STAT_HEADER]))
+        return stat
+
+    async def read_archive(self, container: str, path: str, limit: int) -> bytes:
+        """A file or directory as a tar whose names start with the last part of `path`.
+
+        NotFound: there is none. EngineError: the tar is longer than `limit` bytes.
+        """
+        call = Call(
+            "GET",
+            f"containers/{path_part(container)}/archive",
+            params={"path": path},
+            seconds=CHANGE,
+        )
+        packed = bytearray()
+        async with self.send(call) as response:
+            async for part in response.content.iter_any():
+                packed += part
+                if len(packed) > limit:
+                    raise EngineError(413, f"{path} is larger than {limit >> 20} MiB")
+        return bytes(packed)
+
+    async def write_archive(self, container: str, packed: bytes) -> None:
+        """Unpacks a tar at the root of a container, with owners and modes as it says."""
+        call = Call(
+            "PUT",
+            f"containers/{path_part(container)}/archive",
+            # A file does not take the place of a directory, nor a directory that of a file.
+            params={"path": "/", "noOverwriteDirNonDir": "1"},
+            content=packed,
+            headers={"Content-Type": "application/x-tar"},
+            seconds=CHANGE,
+        )
+        await self.done(call)
+
+    async def ensure_internal_network(self, name: str, labels: Mapping[str, str]) -> None:
         """A bridge network without a way out, on which no port is published."""
-        body = {"Name": name, "Internal": True, "CheckDuplicate": True}
+        body = {"Name": name, "Internal": True, "CheckDuplicate": True, "Labels": dict(labels)}
         try:
             await self.done(Call("POST", "networks/create", body=body, seconds=CHANGE))
         except Conflict:

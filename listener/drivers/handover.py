@@ -11,13 +11,14 @@ it is retired.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of
-from listener.drivers.names import parked_name, warm_network
-from listener.drivers.stage import Stage, name_of, networks_of, parts
+from listener.drivers.names import WARM, WARM_ENDPOINTS, parked_name, warm_network
+from listener.drivers.stage import Stage, StartError, name_of, networks_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -45,13 +46,16 @@ class Handover(Stage):
         """Makes clients find the new container; both run afterwards.
 
         Answers what its health is judged against from now on, and the gap in seconds; None where
-        an earlier try began it.
+        an earlier try began it. Raises StartError where the new one no longer runs, and
+        CannotSwapError where one of them is gone.
         """
         old, _ = parts(journal)
         fresh = await self._fresh(journal)
         current = await self.find(old.id)
         if current is None:
             raise CannotSwapError(f"container {old.id[:12]} that runs was removed by someone")
+        if not fresh["State"].get("Running"):
+            raise StartError("it ended before it took over")
         if journal.strategy == "start-first":
             # It serves nobody yet: taken off a network and put back with its aliases now, no
             # request is lost.
@@ -86,7 +90,11 @@ class Handover(Stage):
     async def _seclude(self, journal: Journal, fresh: Mapping[str, Any]) -> None:
         """Puts the new container on a network of its own and on no other."""
         network = warm_network(journal.deployment.id)
-        await self.engine.ensure_internal_network(network)
+        labels = {
+            WARM: parts(journal)[0].name,
+            WARM_ENDPOINTS: json.dumps(self.endpoints(journal)),
+        }
+        await self.engine.ensure_internal_network(network, labels)
         for name in networks_of(fresh):
             if name != network:
                 await self.leave(name, fresh["Id"])
@@ -121,7 +129,7 @@ class Handover(Stage):
                 await self.join(name, fresh["Id"], wanted)
         gap = time.monotonic() - began
         fault_point("joined")
-        network = warm_network(journal.deployment.id)
-        await self.leave(network, fresh["Id"])
-        await self.engine.remove_network(network)
+        # The network itself goes with the container that lost: until then it tells, also where the
+        # journal is lost, which endpoints belong to the target.
+        await self.leave(warm_network(journal.deployment.id), fresh["Id"])
         return gap if first else None

@@ -12,6 +12,11 @@ Role = Literal["new", "old", "bad"]
 _PARKED = re.compile(r"(?P<name>.+)\.(?P<role>new|old|bad)-(?P<deployment>[0-9a-f]{8})")
 HOLD_PREFIX = "listener-keep-"
 WARM_PREFIX = "listener-warm-"
+WARM = "listener.warm"
+"""The label of a network on which a container boots: the name of its target's container."""
+WARM_ENDPOINTS = "listener.warm.endpoints"
+"""The label that keeps, as JSON, what the user chose for each network that changes hands: between
+leaving and joining no container shows it."""
 
 
 class Parked(NamedTuple):

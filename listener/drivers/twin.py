@@ -14,13 +14,15 @@ from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import EngineError
 from listener.drivers.names import parked_name
 from listener.drivers.networks import connects
-from listener.drivers.stage import Stage, before, parts
+from listener.drivers.stage import Stage, before, networks_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
 TWIN = "listener.twin"
 """The label of a twin: what it is for."""
-_OWN_ADDRESS = ("Aliases", "IPAMConfig", "MacAddress", "Links")
+TWIN_DIGEST, TWIN_REFERENCE = f"{TWIN}.digest", f"{TWIN}.reference"
+"""The labels of what it was made for: the new image's digest, and its name in the target."""
+_OWN_ADDRESS = ("Aliases", "IPAMConfig", "MacAddress")
 
 
 class Twin(Stage):
@@ -80,7 +82,7 @@ class Twin(Stage):
             raise CannotSwapError(f"a twin cannot be made: {problem}") from None
         for name in ("ExposedPorts", "Hostname", "MacAddress"):
             clone.body.pop(name, None)
-        for name in ("PortBindings", "PublishAllPorts", "Links", "AutoRemove"):
+        for name in ("PortBindings", "PublishAllPorts", "AutoRemove"):
             clone.body["HostConfig"].pop(name, None)
         clone.body["HostConfig"]["RestartPolicy"] = {"Name": "no"}
         at_create = clone.body.get("NetworkingConfig", {}).get("EndpointsConfig", {})
@@ -92,18 +94,24 @@ class Twin(Stage):
     async def _make(self, journal: Journal, purpose: str, clone: Clone) -> str:
         """The twin for a purpose, created if it is not there; another one gives way."""
         there = await self.inspect(journal)
-        if there is not None:
-            if (there["Config"].get("Labels") or {}).get(TWIN) == purpose:
-                return str(there["Id"])
+        if there is not None and (there["Config"].get("Labels") or {}).get(TWIN) != purpose:
             await self.remove(journal)
-        body = {**clone.body, "Labels": {TWIN: purpose}}
+            there = None
+        _, new = parts(journal)
+        labels = {TWIN: purpose, TWIN_DIGEST: new.digest, TWIN_REFERENCE: new.reference}
         try:
-            container, _ = await self.engine.create_container(_name(journal), body)
-            for network, endpoint in clone.networks.items():
-                await self.engine.connect_network(network, container, endpoint)
+            if there is None:
+                body = {**clone.body, "Labels": labels}
+                await self.engine.create_container(_name(journal), body)
+                fault_point("twin-created")
+                there = await self.engine.inspect_container(_name(journal))
+            # One that has run is left as it is.
+            if there["State"].get("Status") == "created":
+                for network in clone.networks.keys() - networks_of(there).keys():
+                    await self.join(network, there["Id"], clone.networks[network])
         except EngineError as problem:
             raise CannotSwapError(f"a twin could not be created: {problem}") from None
-        return container
+        return str(there["Id"])
 
 
 def _name(journal: Journal) -> str:

@@ -20,6 +20,7 @@ class WayBack(Stage):
         """Removes the container that ran before; its volumes stay."""
         old, _ = parts(journal)
         await self.engine.remove(old.id, volumes=False, force=True)
+        await self._forget_network(journal)
 
     async def discard(self, journal: Journal) -> None:
         """Takes back all that was done beside the old container, which was never touched."""
@@ -83,6 +84,7 @@ class WayBack(Stage):
                 continue
             if fresh is not None:
                 await self.leave(name, fresh["Id"])
+            fault_point("given-up")
             await self.join(name, current["Id"], wanted)
 
     async def _forget_network(self, journal: Journal) -> None:

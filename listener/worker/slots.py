@@ -7,12 +7,16 @@ import asyncio
 import structlog
 
 from listener.config import Settings
+from listener.deploy.reconstruction import Reconstruction
 from listener.deploy.runner import Runner, final_memory, rollback_reason
-from listener.deploy.salvage import Salvage, Scene, scenes
+from listener.deploy.salvage import Salvage
+from listener.deploy.scene import Scene, scenes
 from listener.discovery import Discovery
+from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
 from listener.drivers.holds import Holds
+from listener.drivers.strategy import ImpossibleStrategy
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
@@ -82,29 +86,32 @@ class Slots:
 
     async def _salvage(self, scene: Scene) -> None:
         summary = scene.own or scene.one("old") or scene.one("new") or scene.one("bad")
+        salvage = Salvage(self._engine)
         if summary is None:
+            await salvage.clear_networks(scene)
             return
         target = await self._discovery.parked(scene.name, summary)
         if target is None or self._lanes.running(target.name):
             return
-        salvage = Salvage(self._engine)
+        journal = None
         try:
-            phase = await salvage.mend(scene)
-        except EngineError as problem:
+            phase = await salvage.mend(scene, target)
+            if phase is not None:
+                journal = await Reconstruction(self._engine).journal(scene, target, phase)
+        except (EngineError, CannotSwapError, ImpossibleStrategy) as problem:
             # One container must not hold up all the others; the next start tries it again.
             log.error(  # noqa: TRY400 - the engine's sentence says it, a traceback would not
                 "an interrupted swap could not be mended: look at it and restart this program",
                 container=scene.name,
                 reason=str(problem),
             )
+        if journal is None:
             return
-        if phase is not None:
-            if not (await self._overview.memory(target.name)).good:
-                # Else this deployment's end would let go of all that is held to go back to.
-                await self.recall(target.name)
-            journal = await salvage.journal(scene, target, phase)
-            await self._lanes.adopt(journal.deployment)
-            self._begin(journal)
+        if not (await self._overview.memory(target.name)).good:
+            # Else this deployment's end would let go of all that is held to go back to.
+            await self.recall(target.name)
+        await self._lanes.adopt(journal.deployment)
+        self._begin(journal)
 
     async def recall(self, target: str) -> None:
         """Takes the images held on the engine for what the target can go back to."""
