@@ -10,7 +10,7 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["listener.model.reference", "listener.providers"]):
-    from tests.fuzz.cases import case_of
+    from tests.fuzz.cases import Case, case_of
     from tests.fuzz.contract import check
     from tests.fuzz.mutation import mutated
 
@@ -26,12 +26,18 @@ class Target:
     def run(self, data: bytes) -> None:
         """Raises what is wrong with the provider, which ends the run."""
         case = case_of(data)
-        started = time.perf_counter()
-        check(self._provider, case)
-        seconds = time.perf_counter() - started
+        if self._timed(case) <= self._seconds:
+            return
+        # Whatever else the machine did is not the input's fault.
+        seconds = min(self._timed(case) for _ in range(3))
         if seconds > self._seconds:
             self._seconds = seconds
             self._file.write_bytes(data)
+
+    def _timed(self, case: Case) -> float:
+        started = time.perf_counter()
+        check(self._provider, case)
+        return time.perf_counter() - started
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
