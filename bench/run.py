@@ -15,13 +15,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import hooks, idle, latency, parsers, swap
+from bench import hooks, idle, latency, parsers, swap, takeover
 from bench.figure import Figure
 
 _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "hooks": hooks.measure,
     "latency": latency.measure,
     "swap": swap.measure,
+    "takeover": takeover.measure,
     "idle": idle.measure,
     "parsers": parsers.measure,
 }

@@ -1,7 +1,7 @@
 """A client on a network of the engine: it finds containers by name or alias, anew each time.
 
 The engine's name server is asked from within the network of a container that does nothing else, by
-this module run there (``python -m lab.neighbour NAME SECONDS RATE``): what it sees is what a
+this module run there (``python -m lab.neighbour``): what it sees is what a
 container beside the target sees.
 """
 
@@ -25,6 +25,7 @@ from lab.waiting import wait_for
 
 _NAME_SERVER = ("127.0.0.11", 53)
 _PATIENCE = 2.0
+_BETWEEN_TRIES = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,15 @@ class Neighbour:
         """Asks under a name for so long, so often a second, each time on a new connection."""
         return self.begins(name, seconds=seconds, rate=rate).ends()
 
-    def begins(self, name: str, *, seconds: float, rate: float = 100) -> Watching:
-        """Begins to ask; what was seen comes when the time is up."""
+    def begins(self, name: str, *, seconds: float, rate: float = 100, repeats: int = 0) -> Watching:
+        """Begins to ask; what was seen comes when the time is up.
+
+        `repeats` is how often a request that failed is tried again, as a proxy does.
+        """
         command = [
             *("nsenter", "-t", str(self._pid), "-n"),
-            *(sys.executable, "-m", "lab.neighbour", name, str(seconds), str(rate)),
+            *(sys.executable, "-m", "lab.neighbour", name, str(seconds)),
+            *(str(rate), str(repeats)),
         ]
         here = Path(__file__).parents[1]
         return Watching(subprocess.Popen(command, stdout=subprocess.PIPE, cwd=here))
@@ -117,14 +122,23 @@ def _ask(name: str) -> str:
     return said
 
 
-def _main(name: str, seconds: float, rate: float) -> None:
+def _ask_again(name: str, repeats: int) -> str:
+    for _ in range(repeats):
+        try:
+            return _ask(name)
+        except OSError:
+            time.sleep(_BETWEEN_TRIES)
+    return _ask(name)
+
+
+def _main(name: str, seconds: float, rate: float, repeats: int) -> None:
     answers: Counter[str] = Counter()
     failures: list[str] = []
     began = last = time.monotonic()
     gap, turn = 0.0, 0
     while True:
         try:
-            answers[_ask(name)] += 1
+            answers[_ask_again(name, repeats)] += 1
             now = time.monotonic()
             gap, last = max(gap, now - last), now
         except OSError as problem:
@@ -139,4 +153,4 @@ def _main(name: str, seconds: float, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))
+    _main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
