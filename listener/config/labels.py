@@ -18,6 +18,9 @@ from listener.model.target import TargetSettings
 PREFIX = "listener."
 ENABLE = "listener.enable"
 SCOPE = "listener.scope"
+COPY = "listener.copy"
+"""What to copy into the next container; the swap reads it, and it is no key of a target."""
+_NO_KEYS = (ENABLE, SCOPE, COPY)
 _OURS = ("listener.pin", "listener.twin")
 """Labels that the program itself gives to what it makes."""
 _LISTS: frozenset[KeyPath] = frozenset(
@@ -83,7 +86,7 @@ def _nested(labels: Mapping[str, str], problems: list[str]) -> dict[str, object]
     """Dotted labels as nested keys; two labels that contradict each other are a problem."""
     said: dict[str, object] = {}
     for label in sorted(labels):
-        if not label.startswith(PREFIX) or label in (ENABLE, SCOPE) or label.startswith(_OURS):
+        if not label.startswith(PREFIX) or label in _NO_KEYS or label.startswith(_OURS):
             continue
         path = tuple(label.removeprefix(PREFIX).split("."))
         section = said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from listener.drivers.clone import CloneError, Snapshot, plan_clone
+from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError
 from listener.drivers.difference import unexplained
 from listener.drivers.errors import EngineError
@@ -17,8 +18,10 @@ class Creation(Stage):
     async def create(self, journal: Journal) -> tuple[str, tuple[str, ...]]:
         """Creates the new container beside the old one and compares it with the plan.
 
-        Answers its id and the engine's warnings. Raises CannotSwapError where the engine refuses
-        or made something else than was planned; what was made is removed by the way back.
+        Files that were copied into the old one before its start are copied into the new one.
+        Answers its id, and the engine's warnings and what was done beside the plan. Raises
+        CannotSwapError where the engine refuses or made something else than was planned; what was
+        made is removed by the way back.
         """
         old, new = parts(journal)
         name = parked_name(old.name, "new", journal.deployment.id)
@@ -38,10 +41,11 @@ class Creation(Stage):
                 f"someone moved {new.reference} on this engine while the container was created"
             )
         made = Snapshot(inspect, image.get("Config") or {})
+        copied = await carry_copies(self.engine, before(old), made)
         differences = unexplained(clone, before(old), made, setting)
         if differences:
             raise CannotSwapError(
                 "the engine made another container than planned; it differs in "
                 + ", ".join(differences)
             )
-        return container_id, (*clone.notes, *warnings)
+        return container_id, (*clone.notes, *copied, *warnings)

@@ -7,6 +7,7 @@ connection breaks. Containers and images are named by id or name; answers are th
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 _CONNECT = 10.0
 _IDLE_EVENTS = 300.0
 _NO_CONNECTION = 900  # aiodocker's own status
+_LOOKS = ("GET", "HEAD")
 
 
 class Engine(ContainerCalls, ImageCalls):
@@ -136,7 +138,7 @@ class Engine(ContainerCalls, ImageCalls):
 
         Every call that may change something asks the guard first.
         """
-        if call.method != "GET" and self.guard is not None:
+        if call.method not in _LOOKS and self.guard is not None:
             await self.guard()
         if self._client is None:
             raise EngineAway(f"The engine at {self.url} is not connected")
@@ -145,7 +147,7 @@ class Engine(ContainerCalls, ImageCalls):
                 call.path,
                 call.method,
                 params=dict(call.params),
-                data=None if call.body is None else json.dumps(call.body),
+                data=_data(call),
                 headers=dict(call.headers),
                 timeout=aiohttp.ClientTimeout(
                     total=call.seconds, sock_connect=_CONNECT, sock_read=call.idle
@@ -164,6 +166,9 @@ class Engine(ContainerCalls, ImageCalls):
                 f"within {call.seconds or call.idle:g} s"
             ) from fault
         except (aiohttp.ClientError, OSError, json.JSONDecodeError) as fault:
+            if call.method == "HEAD" and isinstance(fault, json.JSONDecodeError):
+                # A refusal without the text that aiodocker wants to read.
+                raise NotFound(404, f"no such thing: {call.path}") from fault
             raise EngineAway(
                 f"The connection to the engine at {self.url} broke: {_cause(fault)}"
             ) from fault
@@ -174,6 +179,12 @@ class Engine(ContainerCalls, ImageCalls):
             return EngineAway(f"The engine at {self.url} does not answer: {cause}")
         kinds = {404: NotFound, 409: Conflict}
         return kinds.get(fault.status, EngineError)(fault.status, fault.message.strip())
+
+
+def _data(call: Call) -> str | io.BytesIO | None:
+    if call.content is not None:
+        return io.BytesIO(call.content)
+    return None if call.body is None else json.dumps(call.body)
 
 
 def _numbers(version: str | None) -> tuple[int, int]:

@@ -23,12 +23,16 @@ Filters = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request: `seconds` until the whole answer, or `idle` seconds between parts of it."""
+    """A request: `seconds` until the whole answer, or `idle` seconds between parts of it.
+
+    `body` is posted as JSON, `content` as it is.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = QUICK
     idle: float | None = None

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import lab.engine
+from lab.waiting import wait_for
 from listener.drivers.clone import Clone, Setting, Snapshot, plan_clone
 from listener.drivers.difference import unexplained
 from listener.drivers.engine import Engine
 
-PROGRAMS = ("sh", "sleep", "cat", "hostname", "true", "ls")
+PROGRAMS = ("sh", "sleep", "cat", "chmod", "hostname", "true", "ls")
 PATH = "PATH=/bin"
 _ANONYMOUS = 64
 """How long the name of a volume is that nobody named."""
@@ -70,6 +71,19 @@ class Cloning:
 
     def docker(self, *arguments: str) -> str:
         return self._cli.docker(*arguments)
+
+    def feed(self, *arguments: str, content: bytes) -> str:
+        """`docker ARGUMENTS` with something on its standard input."""
+        return self._cli.docker(*arguments, feed=content)
+
+    def wait_file(self, container: str, path: str) -> None:
+        """Waits until a running container has written a file."""
+
+        def is_there() -> bool:
+            self.docker("exec", container, "ls", path)
+            return True
+
+        wait_for(is_there, f"{container} has {path}", forgive=(lab.engine.EngineTrouble,))
 
     def name(self) -> str:
         self._counter += 1
