@@ -160,10 +160,10 @@ class Metrics:
         self._pushes.labels(hook, outcome).inc(count)
 
     def deployment_ended(self, ended: Deployment) -> None:
-        """Counts and times one deployment in its final state."""
+        """Counts and times one deployment in its final state; a dry run is only counted."""
         where = (ended.target, ended.host)
         self._deployments.labels(*where, ended.trigger, ended.state).inc()
-        if ended.finished_at is None:
+        if ended.finished_at is None or ended.dry_run:
             return
         self._last.labels(*where, ended.state).set(ended.finished_at.timestamp())
         if ended.started_at is not None:

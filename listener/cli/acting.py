@@ -44,12 +44,18 @@ def _followed(command: Command) -> Command:
 @click.option("--tag", metavar="TAG", help="Deploy this tag instead of the one it runs.")
 @click.option("--digest", metavar="DIGEST", help="Deploy exactly this digest.")
 @click.option("--force", is_flag=True, help="Deploy even what already runs.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 @_followed
 def deploy(
-    target: str, tag: str | None, digest: str | None, force: bool, **how: Unpack[_How]
+    target: str,
+    tag: str | None,
+    digest: str | None,
+    force: bool,
+    dry_run: bool,
+    **how: Unpack[_How],
 ) -> None:
     """Deploy TARGET now: the newest image of its tag, or what the options name."""
-    body = {"tag": tag, "digest": digest, "force": force}
+    body = {"tag": tag, "digest": digest, "force": force, "dry_run": dry_run}
     _order(target, "deploy", body, how)
 
 
@@ -65,7 +71,7 @@ def rollback(target: str, digest: str | None, **how: Unpack[_How]) -> None:
 def _order(target: str, verb: str, body: Json, how: _How) -> None:
     async def work(client: Client) -> None:
         queued = await client.post(f"{target_path(target)}/{verb}", _given(body))
-        for obstacle in await _obstacles(client, target):
+        for obstacle in await _obstacles(client, target, dry_run=bool(body.get("dry_run"))):
             click.echo(f"listener: {obstacle}", err=True)
         if how["wait"]:
             await follow(client, queued["id"], how["wait_timeout"], as_json=how["as_json"])
@@ -77,12 +83,12 @@ def _order(target: str, verb: str, body: Json, how: _How) -> None:
     call(work)
 
 
-async def _obstacles(client: Client, target: str) -> list[str]:
+async def _obstacles(client: Client, target: str, *, dry_run: bool) -> list[str]:
     """Why what was just queued does not begin yet."""
     (view,) = (await client.get(target_path(target)))["targets"]
     gone = away(view["host"], (await client.get("hosts"))["hosts"])
     found = [f"{gone}: the deployment begins when it is back"] if gone else []
-    if view["state"] == "paused":
+    if view["state"] == "paused" and not dry_run:
         found.append(f"{view['name']} is paused: the deployment waits for `listener resume`")
     return found
 

@@ -15,7 +15,7 @@ import click
 from listener.cli.client import Client, Json
 from listener.cli.exits import Failed, Unreachable
 from listener.cli.phrases import between, clock, or_dash, seconds_since, short_digest
-from listener.cli.reading import print_json
+from listener.cli.reading import print_json, print_plan
 from listener.cli.tables import on_terminal, printable, style_of
 from listener.model.base import rfc3339, utc_now
 from listener.model.deployment import State
@@ -47,6 +47,8 @@ async def follow(client: Client, id: str, timeout: float, *, as_json: bool) -> N
         watcher.close()
     if as_json:
         print_json(entry)
+    else:
+        print_plan(entry)
     if not _as_asked(entry):
         raise Failed(f"{id} {entry['state']}: {printable(or_dash(entry['reason']))}")
 
@@ -72,7 +74,9 @@ async def _to_the_end(client: Client, id: str, timeout: float, watcher: _Watcher
 
 
 def _as_asked(entry: Json) -> bool:
-    """Skipped because it runs already is as good as deployed."""
+    """Skipped because it runs already is as good as deployed; a dry run has to come to a plan."""
+    if entry["plan"]:
+        return True
     if entry["state"] == State.SKIPPED.value:
         return entry["to_digest"] is not None and entry["to_digest"] == entry["from_digest"]
     return bool(entry["state"] == State.SUCCEEDED.value)

@@ -111,7 +111,7 @@ def history(
 @as_json
 @shared_options
 def show(id: str, as_json: bool) -> None:
-    """One deployment with its steps and the last lines of a container that failed."""
+    """One deployment: its steps, the plan of a dry run, the last lines of what failed."""
     entry = fetch(f"deployments/{id}")
     if as_json:
         print_json(entry)
@@ -151,10 +151,19 @@ def print_deployment(entry: Json) -> None:
             for step in entry["steps"]
         ]
         print_table(("STEP", "STARTED", "TOOK", "DETAIL"), rows)
+    print_plan(entry)
     if entry.get("logs"):
         click.echo("\nlast lines of the container that failed:")
         for line in entry["logs"]:
             click.echo(f"  {printable(line)}")
+
+
+def print_plan(entry: Json) -> None:
+    """What a dry run says that a deployment would do; nothing for any other."""
+    if entry["plan"]:
+        click.echo("\nwhat the deployment would do:")
+    for line in entry["plan"]:
+        click.echo(f"  {printable(line)}")
 
 
 @click.command()

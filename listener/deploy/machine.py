@@ -77,6 +77,9 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
         case Planned():
             facts = {"from_digest": outcome.old.digest}
             plan = {name: getattr(outcome, name) for name in _PLANNED}
+            if journal.deployment.dry_run:
+                told = _with(journal, deployment={**facts, "plan": outcome.plan}, **plan)
+                return _end(told, State.SKIPPED, "a dry run: nothing was changed", now)
             return _next(_with(journal, deployment=facts, **plan), now)
         case Pulled(image_id, _):
             return _next(_with(journal, new=_new(journal, image_id=image_id)), now)

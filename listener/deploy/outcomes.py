@@ -29,13 +29,17 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The container that runs was read, what replaces it was named, and how: with the reason."""
+    """The container that runs was read, what replaces it was named, and how: with the reason.
+
+    `plan` says for a dry run what the deployment would do.
+    """
 
     old: OldContainer
     new: NewContainer
     strategy: Strategy = "recreate"
     because: str = ""
     dependents: tuple[OldContainer, ...] = ()
+    plan: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +17,7 @@ from listener.deploy.outcomes import (
     Pulled,
 )
 from listener.deploy.progress import PullProgress
+from listener.deploy.rehearsal import rehearsed
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
 from listener.drivers.current import name_new, read_current
@@ -95,7 +97,11 @@ class Preparing:
         )
         dependents = await find_dependents(self._engine, old.inspect)
         strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
-        return Planned(old, new, strategy, because, dependents)
+        planned = Planned(old, new, strategy, because, dependents)
+        if deployment.dry_run:
+            told = await rehearsed(self._engine, journal, planned)
+            return dataclasses.replace(planned, plan=told)
+        return planned
 
     async def pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
         """Gets the image by its digest, unless it is held, and holds the one that runs."""

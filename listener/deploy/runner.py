@@ -59,6 +59,14 @@ class Runner:
             self._tell(done, journal)
         return journal, memory
 
+    async def rehearse(self, journal: Journal, memory: Memory) -> Deployment:
+        """A dry run to its end. Nothing is saved, for nothing is changed that has to be mended."""
+        while not journal.deployment.state.final:
+            journal = begin(journal, utc_now())
+            outcome = await self._perform(journal, memory, PullProgress())
+            journal = advance(journal, outcome, utc_now())
+        return journal.deployment
+
     async def journals(self) -> list[Journal]:
         """The deployments that were interrupted."""
         return await self._ledger.journals()

@@ -65,7 +65,8 @@ class Deployment(Noun):
 
     `tag` is the tag asked for; `to_digest` is known once the registry was asked, or from the
     start where a person named it; `hint` is the digest that the push named. `force` deploys a
-    digest that would otherwise be skipped.
+    digest that would otherwise be skipped. A `dry_run` changes nothing: it ends as skipped, and
+    `plan` says in a few sentences what the deployment would do, without any secret.
     `pushes` are the ids that led here, `received_at` the arrival of the first of them.
     `gap_seconds` is the time between the end of the old container and the start of the new one,
     by the engine's clock; the way back of a rollback is not in it.
@@ -84,6 +85,8 @@ class Deployment(Noun):
     state: State = State.QUEUED
     reason: str | None = None
     force: bool = False
+    dry_run: bool = False
+    plan: tuple[str, ...] = ()
     pushes: tuple[str, ...] = ()
     received_at: datetime | None = None
     queued_at: datetime

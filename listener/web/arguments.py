@@ -47,12 +47,16 @@ class Nothing(Noun):
 
 
 class DeployOrder(Noun):
-    """The body of a deployment by hand; all absent: the tag that the target runs, as it is now."""
+    """The body of a deployment by hand; all absent: the tag that the target runs, as it is now.
+
+    With `dry_run` nothing is changed, and the deployment says what it would have done.
+    """
 
     model_config = ConfigDict(strict=True)
     tag: Tag | None = None
     digest: Digest | None = None
     force: bool = False
+    dry_run: bool = False
 
 
 class RollbackOrder(Noun):

@@ -23,17 +23,19 @@ class Commands:
         self._archive = archive
 
     async def deploy(self, request: web.Request) -> web.Response:
-        """202 with the id of a new deployment by hand."""
+        """202 with the id of a new deployment by hand, or of a dry run of one."""
         order = read_body(await request.read(), DeployOrder)
         view = await self._deployable(request)
-        deployment = _queued(view, Trigger.MANUAL, order.tag or view.tag, order.digest, order.force)
+        queued = _queued(view, Trigger.MANUAL, order.tag or view.tag, order.digest)
+        asked = {"force": order.force, "dry_run": order.dry_run}
+        deployment = queued.model_copy(update=asked)
         return await self._submit(Command(kind="deploy", deployment=deployment))
 
     async def rollback(self, request: web.Request) -> web.Response:
         """202 with the id of a deployment of an earlier digest."""
         order = read_body(await request.read(), RollbackOrder)
         view = await self._deployable(request)
-        deployment = _queued(view, Trigger.ROLLBACK, view.tag, order.digest, force=False)
+        deployment = _queued(view, Trigger.ROLLBACK, view.tag, order.digest)
         return await self._submit(
             Command(kind="rollback", deployment=deployment, digest=order.digest)
         )
@@ -75,9 +77,7 @@ class Commands:
         return web.json_response({"id": deployment.id}, status=202)
 
 
-def _queued(
-    view: TargetView, trigger: Trigger, tag: str | None, digest: str | None, force: bool
-) -> Deployment:
+def _queued(view: TargetView, trigger: Trigger, tag: str | None, digest: str | None) -> Deployment:
     now = utc_now()
     return Deployment(
         id=new_deployment_id(now),
@@ -88,7 +88,6 @@ def _queued(
         tag=tag,
         from_digest=view.digest,
         to_digest=digest,
-        force=force,
         queued_at=now,
     )
 

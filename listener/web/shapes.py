@@ -52,11 +52,13 @@ def deployment_json(deployment: Deployment, *, logs: bool = False) -> Json:
         "state": deployment.state.value,
         "reason": deployment.reason,
         "force": deployment.force,
+        "dry_run": deployment.dry_run,
         "pushes": list(deployment.pushes),
         "queued_at": rfc3339(deployment.queued_at),
         "started_at": _moment(deployment.started_at),
         "finished_at": _moment(deployment.finished_at),
         "gap_seconds": deployment.gap_seconds,
+        "plan": list(deployment.plan),
         "steps": [_step(step) for step in deployment.steps],
     }
     return {**shown, "logs": list(deployment.logs)} if logs else shown

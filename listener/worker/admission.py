@@ -14,6 +14,7 @@ from listener.model.target import Memory, Target
 from listener.store import Command, PushAck
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes, ended_early
+from listener.worker.rehearsals import Rehearsals
 
 log = structlog.get_logger(__name__)
 
@@ -21,9 +22,10 @@ log = structlog.get_logger(__name__)
 class Admission:
     """Decides what is queued. Every answer is written in one step with its acknowledgement."""
 
-    def __init__(self, host: str, lanes: Lanes, metrics: Metrics) -> None:
+    def __init__(self, host: str, lanes: Lanes, rehearsals: Rehearsals, metrics: Metrics) -> None:
         self._host = host
         self._lanes = lanes
+        self._rehearsals = rehearsals
         self._metrics = metrics
 
     async def pushes(self, entries: Sequence[tuple[str, Push]], targets: Sequence[Target]) -> bool:
@@ -107,6 +109,9 @@ class Admission:
             return
         wanted = {"image": target.image, "to_digest": command.digest or deployment.to_digest}
         queued = deployment.model_copy(update=wanted)
+        if queued.dry_run:
+            self._rehearsals.begin(entry_id, queued, target)
+            return
         self._ended(await self._lanes.place([queued], command=entry_id))
 
     async def _cancel(self, entry_id: str, deployment: Deployment) -> None:
@@ -116,7 +121,8 @@ class Admission:
             await self._lanes.end_waiting(ended, command=entry_id)
             self._ended([ended])
             return
-        if self._lanes.running(deployment.target) == deployment.id:
+        running = self._lanes.running(deployment.target) == deployment.id
+        if running or self._rehearsals.under_way(deployment.id):
             self._lanes.cancelled.add(deployment.id)
         await self._lanes.place([], command=entry_id)
 

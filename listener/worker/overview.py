@@ -60,7 +60,7 @@ class Overview:
         first = None
         recent = await self._archive.deployments(target=good.target, host=self._host, limit=50)
         for earlier in recent:
-            if earlier.id == good.id or earlier.state not in _COUNTED:
+            if earlier.id == good.id or earlier.dry_run or earlier.state not in _COUNTED:
                 continue
             if earlier.state not in _FAILURES:
                 break
@@ -138,8 +138,8 @@ class Overview:
 
     async def _last_of(self, target: str) -> Deployment | None:
         if target not in self._last:
-            found = await self._archive.deployments(target=target, host=self._host, limit=1)
-            self._last[target] = found[0] if found else None
+            recent = await self._archive.deployments(target=target, host=self._host, limit=50)
+            self._last[target] = next((one for one in recent if not one.dry_run), None)
         return self._last[target]
 
 

@@ -24,6 +24,7 @@ from listener.worker.admission import Admission, untold
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
 from listener.worker.reconcile import Reconcile
+from listener.worker.rehearsals import Rehearsals
 from listener.worker.slots import Slots
 from listener.worker.waiting import until
 
@@ -79,12 +80,14 @@ class Tenure:
         self._discovery = Discovery(engine, settings, alone=alone)
         self._lanes = Lanes(ledger, archive)
         self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
-        self._admission = Admission(settings.host, self._lanes, metrics)
         acts = Acts(engine, credentials, self._wanted, self._give_up)
+        runner = Runner(engine, acts, ledger, metrics)
+        self._rehearsals = Rehearsals(runner, self._lanes, self._overview, metrics)
+        self._admission = Admission(settings.host, self._lanes, self._rehearsals, metrics)
         self._slots = Slots(
             settings,
             engine,
-            Runner(engine, acts, ledger, metrics),
+            runner,
             self._lanes,
             self._overview,
             self._discovery,
@@ -123,6 +126,7 @@ class Tenure:
             await self._work()
         finally:
             await self._slots.abandon()
+            await self._rehearsals.abandon()
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -233,7 +237,8 @@ class Tenure:
         newer = self._lanes.waiting(deployment.target)
         # The events of one push, or a push that reconcile saw first, bring the same digest.
         same = newer is not None and newer.hint is not None and newer.hint == deployment.to_digest
-        if newer is not None and not same:
+        # A dry run is in nobody's way.
+        if newer is not None and not same and not deployment.dry_run:
             return Overtaken(newer.id)
         if deployment.id in self._lanes.cancelled:
             return Nothing("cancelled by hand before anything was changed")

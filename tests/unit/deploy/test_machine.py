@@ -67,7 +67,8 @@ class Toy:
             was_healthy=True,
         )
         new = NewContainer(digest=NEW_DIGEST, reference="web:latest")
-        return Planned(old, new, self.strategy, "as configured")
+        told = ("what would be done",)
+        return Planned(old, new, self.strategy, "as configured", plan=told)
 
     def _pull(self, _: Journal) -> Outcome:
         return Pulled("new", "pulled")
@@ -322,3 +323,17 @@ def test_only_what_the_registry_said_is_told_as_the_meaning_of_a_tag() -> None:
         for one in (journal, journal.model_copy(update={"deployment": back}))
     ]
     assert details == [f"latest is {NEW_DIGEST}", NEW_DIGEST]
+
+
+def test_a_dry_run_ends_with_its_plan_before_anything_is_done() -> None:
+    journal = fresh()
+    asked = journal.deployment.model_copy(update={"dry_run": True})
+    journal = journal.model_copy(update={"deployment": asked})
+    toy, saved = Toy(), [journal]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert (end.state, end.reason) == (State.SKIPPED, "a dry run: nothing was changed")
+    assert end.plan == ("what would be done",)
+    assert (end.from_digest, end.to_digest) == (OLD_DIGEST, NEW_DIGEST)
+    assert [step.name for step in end.steps] == ["resolve", "plan"]
+    assert final_memory(saved[-1], Memory()) == Memory()
