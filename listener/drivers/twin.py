@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from listener.drivers.clone import Clone, CloneError, plan_clone
+from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import EngineError
 from listener.drivers.names import parked_name
 from listener.drivers.networks import connects
+from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import Stage, before, networks_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
@@ -97,7 +99,7 @@ class Twin(Stage):
         if there is not None and (there["Config"].get("Labels") or {}).get(TWIN) != purpose:
             await self.remove(journal)
             there = None
-        _, new = parts(journal)
+        old, new = parts(journal)
         labels = {TWIN: purpose, TWIN_DIGEST: new.digest, TWIN_REFERENCE: new.reference}
         try:
             if there is None:
@@ -109,6 +111,7 @@ class Twin(Stage):
             if there["State"].get("Status") == "created":
                 for network in clone.networks.keys() - networks_of(there).keys():
                     await self.join(network, there["Id"], clone.networks[network])
+                await carry_copies(self.engine, before(old), Snapshot(there, None))
         except EngineError as problem:
             raise CannotSwapError(f"a twin could not be created: {problem}") from None
         return str(there["Id"])

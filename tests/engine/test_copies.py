@@ -197,9 +197,12 @@ async def test_mounts_are_neither_read_nor_written(copying: Copying, tmp_path: P
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_an_app_of_compose_has_its_secret_after_a_push(world: World, tmp_path: Path) -> None:
+def test_an_app_of_compose_has_its_secret_after_a_push_and_in_its_release_command(
+    world: World, tmp_path: Path
+) -> None:
     world.push("web", Release("1"))
-    world.run("web", labels={"com.docker.compose.project": "shop"})
+    labels = {"com.docker.compose.project": "shop", "listener.release": "cat /token"}
+    world.run("web", labels=labels)
     name = world.name("web")
     secret = tmp_path / "token"
     world.engine.docker("stop", name)
