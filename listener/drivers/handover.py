@@ -103,13 +103,13 @@ class Handover(Stage):
 
     async def _connect(self, journal: Journal, fresh: Mapping[str, Any], *, aliases: bool) -> None:
         """Connects the new container to the target's networks, with or without their aliases."""
-        have = networks_of(fresh)
+        on, shown = await self.connected(fresh), networks_of(fresh)
         for name, wanted in self.endpoints(journal).items():
             asked = set(wanted.get("Aliases") or ())
-            has = asked <= set((have.get(name) or {}).get("Aliases") or ())
-            if name in have and (not asked or has is aliases):
+            has = asked <= set((shown.get(name) or {}).get("Aliases") or ())
+            if name in on and (not asked or has is aliases):
                 continue
-            if name in have:
+            if name in on:
                 await self.leave(name, fresh["Id"])
             settings = wanted if aliases else {k: v for k, v in wanted.items() if k != "Aliases"}
             await self.join(name, fresh["Id"], settings)
@@ -117,19 +117,19 @@ class Handover(Stage):
     async def _change_networks(
         self, journal: Journal, current: Mapping[str, Any], fresh: Mapping[str, Any]
     ) -> float | None:
+        endpoints = self.endpoints(journal)
+        leaves, has = await self.connected(current), await self.connected(fresh)
         began = time.monotonic()
-        first = True
-        for name, wanted in self.endpoints(journal).items():
-            if name in networks_of(current):
-                await self.leave(name, current["Id"])
-            else:
-                first = False
+        # Off all of them first: the engine publishes the ports on a network that is left.
+        for name in leaves:
+            await self.leave(name, current["Id"])
             fault_point("moved")
-            if name not in networks_of(fresh):
+        for name, wanted in endpoints.items():
+            if name not in has:
                 await self.join(name, fresh["Id"], wanted)
+            fault_point("joined")
         gap = time.monotonic() - began
-        fault_point("joined")
         # The network itself goes with the container that lost: until then it tells, also where the
         # journal is lost, which endpoints belong to the target.
         await self.leave(warm_network(journal.deployment.id), fresh["Id"])
-        return gap if first else None
+        return gap if endpoints.keys() <= set(leaves) else None

@@ -116,14 +116,32 @@ class Stage:
         except Conflict as problem:
             raise CannotSwapError(f"another container took the name {name}: {problem}") from None
 
+    async def connected(self, inspect: Mapping[str, Any] | None) -> list[str]:
+        """The networks that a container is on, or will be on when it starts.
+
+        Where it could not be connected while it ran, for its port was taken, its inspect shows
+        the network all the same; the network knows better.
+        """
+        if inspect is None:
+            return []
+        names = list(networks_of(inspect))
+        if not inspect["State"].get("Running"):
+            return names
+        return [name for name in names if await self._carries(name, inspect["Id"])]
+
+    async def _carries(self, network: str, container: str) -> bool:
+        try:
+            return container in ((await self.engine.inspect_network(network))["Containers"] or {})
+        except NotFound:
+            return False
+
     async def join(self, network: str, container: str, settings: Mapping[str, Any]) -> None:
         """Connects a container to a network, if it is not connected."""
         try:
             await self.engine.connect_network(network, container, settings)
         except EngineError:
             # An earlier try may have been done and not answered.
-            inspect = await self.find(container)
-            if inspect is None or network not in networks_of(inspect):
+            if network not in await self.connected(await self.find(container)):
                 raise
 
     async def leave(self, network: str, container: str) -> None:
@@ -131,8 +149,7 @@ class Stage:
         try:
             await self.engine.disconnect_network(network, container)
         except EngineError:
-            inspect = await self.find(container)
-            if inspect is not None and network in networks_of(inspect):
+            if network in await self.connected(await self.find(container)):
                 raise
 
 

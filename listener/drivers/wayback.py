@@ -7,7 +7,7 @@ from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.names import parked_name, warm_network
-from listener.drivers.stage import Stage, StartError, name_of, networks_of, parts
+from listener.drivers.stage import Stage, StartError, name_of, parts
 from listener.drivers.tags import put_back_tag
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
@@ -79,13 +79,16 @@ class WayBack(Stage):
         self, journal: Journal, current: Mapping[str, Any], fresh: Mapping[str, Any] | None
     ) -> None:
         """Gives the target's networks back to the old container, if it lost them."""
-        for name, wanted in self.endpoints(journal).items():
-            if name in networks_of(current):
-                continue
-            if fresh is not None:
+        has = await self.connected(current)
+        lost = {name: ep for name, ep in self.endpoints(journal).items() if name not in has}
+        if lost and fresh is not None:
+            # Off all of them first: the engine publishes the ports on a network that is left.
+            for name in await self.connected(fresh):
                 await self.leave(name, fresh["Id"])
-            fault_point("given-up")
+                fault_point("given-up")
+        for name, wanted in lost.items():
             await self.join(name, current["Id"], wanted)
+            fault_point("given-back")
 
     async def _forget_network(self, journal: Journal) -> None:
         if journal.strategy == "warm":
