@@ -107,6 +107,8 @@ def make_reference(
         tag, digest = None, digest or tag
     registry = normal_host(host)
     repository = repository.lower().strip("/")
+    if max(len(registry), len(repository)) > _LONGEST_NAME:
+        raise BadReference(f"{quoted}: the name is longer than {_LONGEST_NAME} characters")
     if not _HOST.fullmatch(registry):
         raise BadReference(f"{quoted}: {_shorten(host)} is not a registry host")
     if not _REPOSITORY.fullmatch(repository):
