@@ -51,6 +51,7 @@ class Twin(Stage):
         inspect = await self.engine.inspect_container(container)
         if not inspect["State"].get("Running"):
             await self.start(container)
+        fault_point("twin-started")
         return await baseline_of(self.engine, container)
 
     async def run(self, journal: Journal, command: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from lab.app import Behaviour, Release
 from lab.engine import LABEL
 from lab.waiting import wait_for
 from lab.world import World
+from listener.drivers.names import WARM
 
 APP = "web"
 
@@ -26,24 +27,27 @@ class Scene:
         self.volume = f"{world.session}-data"
         for kind, name in (("network", self.network), ("volume", self.volume)):
             world.engine.docker(kind, "create", "--label", f"{LABEL}={world.session}", name)
-        self.url = world.begin(
-            APP,
-            options=("--network", self.network, "-v", f"{self.volume}:/data", *options),
-            restart=restart,
-        )
+        given = ("--network", self.network, "-v", f"{self.volume}:/data", *options)
+        self.url = self.begin(given, restart)
         self._inside("echo kept > /data/file")
         self.first = world.container(APP)
 
-    def push(self, version: str, behaviour: Behaviour = Behaviour.GOOD) -> str:
-        """Pushes a version and returns its digest."""
-        return self.world.push(APP, Release(version, behaviour))
+    def begin(self, options: Sequence[str], restart: str) -> str:
+        """Runs version 1 and the listener; returns the URL of its users."""
+        return self.world.begin(APP, options=options, restart=restart)
 
-    def die_at(self, fault: str, version: str, behaviour: Behaviour = Behaviour.GOOD) -> None:
+    def push(self, version: str, behaviour: Behaviour = Behaviour.GOOD, *, seconds: int = 2) -> str:
+        """Pushes a version and returns its digest."""
+        return self.world.push(APP, Release(version, behaviour, seconds))
+
+    def die_at(
+        self, fault: str, version: str, behaviour: Behaviour = Behaviour.GOOD, *, seconds: int = 2
+    ) -> None:
         """Pushes a version to a listener that kills itself at this point, and waits for that."""
         self.world.listener.stop()
         self.world.listener.start(fault=fault)
         self.world.wait_target(APP)
-        self.push(version, behaviour)
+        self.push(version, behaviour, seconds=seconds)
         wait_for(lambda: not self.world.listener.alive, f"the listener dies at {fault}", timeout=60)
         assert self.world.listener.wait() == -signal.SIGKILL
 
@@ -61,27 +65,34 @@ class Scene:
         """
         world = self.world
         world.wait_target(APP)
-        world.wait_answer(self.url, version, timeout=90)
+        self.wait_answer(version, timeout=90)
         wait_for(lambda: not world.leftovers(APP), "nothing is left over", timeout=60)
         wait_for(
             lambda: world.listener.target(world.name(APP))["state"] == "idle", "the target is idle"
         )
         history = world.listener.quiet()
-        world.wait_answer(self.url, version)
+        self.wait_answer(version)
         after = world.container(APP)
         assert after["State"]["Running"]
         beside = world.engine.containers(world.session)
-        assert [name for name, state in beside.items() if APP in name and state == "running"] == [
-            world.name(APP)
-        ]
+        named = world.name(APP)
+        running = [name for name, state in beside.items() if state == "running"]
+        assert [name for name in running if name.startswith(named)] == [named]
+        assert after["HostConfig"]["PortBindings"] == self.first["HostConfig"]["PortBindings"]
         assert after["HostConfig"]["RestartPolicy"] == self.first["HostConfig"]["RestartPolicy"]
-        assert list(after["NetworkSettings"]["Networks"]) == [self.network]
+        assert endpoints(after) == endpoints(self.first)
         assert mounts(after) == mounts(self.first)
         assert self._inside("cat /data/file") == "kept"
         tagged = world.engine.docker("image", "inspect", "--format", "{{.Id}}", world.image(APP))
         assert tagged.strip() == after["Image"]
         assert all(one["reason"] for one in history)
+        of = f"label={WARM}={world.name(APP)}"
+        assert world.engine.docker("network", "ls", "-q", "--filter", of) == ""
         return history
+
+    def wait_answer(self, version: str, *, timeout: float = 30) -> None:
+        """Returns once users see this version."""
+        self.world.wait_answer(self.url, version, timeout=timeout)
 
     def _inside(self, script: str) -> str:
         """Runs a line of shell in the container that bears the target's name."""
@@ -95,3 +106,10 @@ class Scene:
 def mounts(inspect: dict[str, Any]) -> list[dict[str, Any]]:
     """What is mounted, by its place: the engine lists mounts in no order."""
     return sorted(inspect["Mounts"], key=lambda mount: str(mount["Destination"]))
+
+
+def endpoints(inspect: dict[str, Any]) -> dict[str, set[str]]:
+    """The networks and the aliases on each, without the one that the engine made of the id."""
+    found = inspect["NetworkSettings"]["Networks"]
+    own = {inspect["Id"][:12]}
+    return {name: set(endpoint["Aliases"] or ()) - own for name, endpoint in found.items()}
