@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from listener.deploy.scene import Scene
+from listener.deploy.scene import Brought, Scene
 from listener.drivers.current import baseline_of, name_new, read_current
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
@@ -17,7 +17,6 @@ from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import before
 from listener.drivers.strategy import choose_strategy
 from listener.drivers.tags import split_tag
-from listener.drivers.twin import TWIN_DIGEST, TWIN_REFERENCE
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Journal, NewContainer, OldContainer, Phase
@@ -38,17 +37,17 @@ class Reconstruction:
     async def journal(self, scene: Scene, target: Target, phase: Phase) -> Journal:
         """A journal to go on at `phase`, as `Salvage.mend` found it.
 
-        Raises CannotSwapError and ImpossibleStrategy where a release was under way and the target
-        can no longer be swapped.
+        Raises CannotSwapError and ImpossibleStrategy where a swap is to begin whose target can no
+        longer be swapped.
         """
-        if phase is Phase.RELEASE:
-            return await self._released(scene, target)
+        if phase in (Phase.RELEASE, Phase.TAG) and scene.brought is not None:
+            return await self._beginning(scene, target, phase, scene.brought)
         old = await self._engine.inspect_container((scene.one("old") or {})["Id"])
         fresh = scene.own or scene.one("bad")
         new = await self._engine.inspect_container(fresh["Id"]) if fresh else None
-        digest = await self._digest(new, target) if new else None
+        digest = await self._digest(new["Image"], target) if new else None
         deployment = _deployment(scene, target)
-        facts = {"from_digest": await self._digest(old, target), "to_digest": digest}
+        facts = {"from_digest": await self._digest(old["Image"], target), "to_digest": digest}
         return Journal(
             deployment=deployment.model_copy(update=facts),
             target=target,
@@ -60,22 +59,23 @@ class Reconstruction:
             verdict=_LOST if phase is Phase.REVERT else None,
         )
 
-    async def _released(self, scene: Scene, target: Target) -> Journal:
-        """The container of a release command says which image it is for."""
-        twin = scene.one("new") or {}
-        labels = twin.get("Labels") or {}
-        digest, reference = labels.get(TWIN_DIGEST, ""), labels.get(TWIN_REFERENCE, "")
+    async def _beginning(
+        self, scene: Scene, target: Target, phase: Phase, brought: Brought
+    ) -> Journal:
+        """A journal of a swap that has not touched the container that runs."""
+        reference = brought.reference
         tag = None if "@" in reference else split_tag(reference)[1]
+        digest = brought.digest or await self._digest(brought.image_id, target)
         old = await read_current(self._engine, target, Memory())
-        new = await name_new(self._engine, target, tag, digest)
+        new = await name_new(self._engine, target, tag, digest or brought.image_id)
         facts = {"from_digest": old.digest, "to_digest": digest, "tag": tag or target.tag}
         return Journal(
             deployment=_deployment(scene, target).model_copy(update=facts),
             target=target,
-            phase=Phase.RELEASE,
+            phase=phase,
             strategy=choose_strategy(target.settings, before(old))[0],
             old=old,
-            new=new.model_copy(update={"image_id": twin["ImageID"]}),
+            new=new.model_copy(update={"image_id": brought.image_id}),
         )
 
     async def _old(
@@ -89,16 +89,16 @@ class Reconstruction:
             id=old["Id"],
             name=scene.name,
             image_id=old["Image"],
-            digest=await self._digest(old, target),
+            digest=await self._digest(old["Image"], target),
             image_config=config,
             inspect=_as_it_was(scene, old, new),
             was_running=True,
             was_healthy=True,
         )
 
-    async def _digest(self, container: Document, target: Target) -> str | None:
+    async def _digest(self, image_id: str, target: Target) -> str | None:
         try:
-            image = await self._engine.inspect_image(container["Image"])
+            image = await self._engine.inspect_image(image_id)
         except NotFound:
             return None
         return digest_in(image, parse_reference(target.spelling).name)

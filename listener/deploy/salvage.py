@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from listener.deploy.reconstruction import disarmed
-from listener.deploy.scene import Scene, own_name
+from listener.deploy.scene import Brought, Scene, own_name
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.tags import split_tag
-from listener.drivers.twin import TWIN, TWIN_REFERENCE
+from listener.drivers.twin import TWIN, TWIN_DIGEST, TWIN_REFERENCE
 from listener.faults import fault_point
 from listener.model.journal import Phase
 from listener.model.target import Target
@@ -43,6 +43,7 @@ class Salvage:
         old, bad = scene.one("old"), scene.one("bad")
         if old is None and bad is None and target.settings.release and _released(scene):
             # It must not run twice: its container, which is there, is waited for.
+            scene.brought = await self._brought(scene.beside["new"][0])
             return Phase.RELEASE
         for new in scene.beside.get("new", ()):
             await self._remove_new(scene, new)
@@ -52,6 +53,9 @@ class Salvage:
         elif bad is not None:
             await self._mend_bad(scene, bad)
         await self.clear_networks(scene, going_on=phase is not None)
+        if phase is None and bad is None and target.settings.release and scene.brought:
+            # Its release command has run, and must not do so twice: reconcile would begin anew.
+            return Phase.TAG
         return phase
 
     async def clear_networks(self, scene: Scene, *, going_on: bool = False) -> None:
@@ -104,11 +108,20 @@ class Salvage:
     async def _remove_new(self, scene: Scene, new: dict[str, Any]) -> None:
         """Removes a container that shall not serve; the tag it moved means the old image again."""
         before = scene.own if scene.own is not None and scene.own is not new else scene.one("old")
-        inspect = await self._engine.inspect_container(new["Id"])
-        reference = (new.get("Labels") or {}).get(TWIN_REFERENCE) or inspect["Config"]["Image"]
+        brought = await self._brought(new)
+        reference = brought.reference
+        if before is not None and TWIN not in (new.get("Labels") or {}):
+            scene.brought = brought
         if before is not None and "@" not in reference and before["ImageID"] != new["ImageID"]:
             await self._put_back_tag(reference, new["ImageID"], before["ImageID"])
         await self._engine.remove(new["Id"], volumes=True, force=True)
+
+    async def _brought(self, new: dict[str, Any]) -> Brought:
+        labels = new.get("Labels") or {}
+        # The list shows an id where the tag has moved on.
+        inspect = await self._engine.inspect_container(new["Id"])
+        reference = labels.get(TWIN_REFERENCE) or inspect["Config"]["Image"]
+        return Brought(new["ImageID"], reference, labels.get(TWIN_DIGEST))
 
     async def _put_back_tag(self, reference: str, wrong: str, right: str) -> None:
         with suppress(NotFound):
@@ -118,7 +131,7 @@ class Salvage:
 
 def _released(scene: Scene) -> bool:
     """Whether a release command was begun and nothing came after it."""
-    new = scene.one("new")
-    label = ((new or {}).get("Labels") or {}).get(TWIN)
-    begun = new is not None and new["State"] != "created"
-    return begun and label == "release" and scene.own is not None
+    new, own = scene.one("new"), scene.own
+    if new is None or own is None or own["State"] not in {"running", "restarting"}:
+        return False
+    return new["State"] != "created" and (new.get("Labels") or {}).get(TWIN) == "release"

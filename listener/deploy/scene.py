@@ -9,18 +9,29 @@ from listener.drivers.engine import Engine
 from listener.drivers.names import WARM, WARM_PREFIX, Role, parse_parked
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The image of a new container, and its name there; its digest where that was noted."""
+
+    image_id: str
+    reference: str
+    digest: str | None
+
+
 @dataclass
 class Scene:
     """The containers of one interrupted swap: those beside the target, and the target's own.
 
-    `networks` are those on which a new container of this target boots or booted, by deployment.
-    All are as the engine lists them.
+    `networks` are those on which a new container of this target boots or booted, by deployment;
+    both are as the engine lists them. `brought` is what a swap was to bring that was taken back
+    to its beginning.
     """
 
     name: str
     own: dict[str, Any] | None = None
     beside: dict[Role, list[dict[str, Any]]] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    brought: Brought | None = None
 
     def one(self, role: Role) -> dict[str, Any] | None:
         """The only container of a role."""
