@@ -107,11 +107,9 @@ def make_reference(
         tag, digest = None, digest or tag
     registry = normal_host(host)
     repository = repository.lower().strip("/")
-    if max(len(registry), len(repository)) > _LONGEST_NAME:
-        raise BadReference(f"{quoted}: the name is longer than {_LONGEST_NAME} characters")
-    if not _HOST.fullmatch(registry):
+    if len(registry) > _LONGEST_NAME or not _HOST.fullmatch(registry):
         raise BadReference(f"{quoted}: {_shorten(host)} is not a registry host")
-    if not _REPOSITORY.fullmatch(repository):
+    if len(repository) > _LONGEST_NAME or not _REPOSITORY.fullmatch(repository):
         raise BadReference(f"{quoted} is not an image reference like registry.example.com/team/web")
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"

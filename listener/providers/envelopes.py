@@ -19,6 +19,7 @@ from listener.providers.events import NotUnderstood, Request
 from listener.providers.outcomes import all_or_none
 from listener.providers.payload import (
     document_at,
+    form_field,
     load_body,
     load_json,
     part,
@@ -43,6 +44,13 @@ class CloudEvent(NamedTuple):
 def media_type(request: Request) -> str:
     """The type of the body in lower case and without parameters; empty where none is named."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def json_or_form(request: Request, expected: str) -> bytes:
+    """The JSON of a body that is it, or a form with it in the field `payload`."""
+    if media_type(request) == "application/x-www-form-urlencoded":
+        return form_field(request.body, "payload", expected)
+    return request.body
 
 
 def says_cloud_events(request: Request) -> bool:

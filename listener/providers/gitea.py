@@ -15,12 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from listener.model.reference import Reference
-from listener.providers.envelopes import media_type
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import host_of, tagged_image
 from listener.providers.payload import (
     at,
-    form_field,
     header,
     load_json,
     moment,
@@ -48,7 +46,9 @@ class _OfPayload:
     def proves(self, request: Request, secrets: Iterable[bytes]) -> bool:
         """See `Signature`."""
         try:
-            return self.scheme.proves(replace(request, body=_json_of(request)), secrets)
+            return self.scheme.proves(
+                replace(request, body=json_or_form(request, _EXPECTED)), secrets
+            )
         except NotUnderstood:
             return False
 
@@ -72,7 +72,7 @@ class Gitea(Provider):
             raise NotUnderstood(f"expected {_EXPECTED}, got no X-Gitea-Event or X-Forgejo-Event")
         if name != "package":
             return Parsed((), (f"the event {shown(name)} is not about a package",))
-        payload = load_json(_json_of(request), _EXPECTED)
+        payload = load_json(json_or_form(request, _EXPECTED), _EXPECTED)
         package = at(payload, "package")
         if not isinstance(package, dict):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
@@ -123,12 +123,6 @@ def _header(request: Request, name: str) -> str:
     """A header by any of its names; empty where there is none."""
     found = (header(request, f"x-{brand}-{name}") for brand in _BRANDS)
     return next(filter(None, found), "")
-
-
-def _json_of(request: Request) -> bytes:
-    if media_type(request) == "application/x-www-form-urlencoded":
-        return form_field(request.body, "payload", _EXPECTED)
-    return request.body
 
 
 def _no_push(payload: object, package: object) -> str | None:

@@ -19,11 +19,9 @@ from listener.model.reference import (
     make_reference,
     parse_reference,
 )
-from listener.providers.envelopes import media_type
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import (
     at,
-    form_field,
     header,
     load_json,
     moment,
@@ -61,7 +59,7 @@ class GitHub(Provider):
             return Parsed((), ("a ping: the hook works",))
         if name not in _EVENTS:
             return Parsed((), (f"the event {shown(name)} is not about a package",))
-        payload = load_json(_json_of(request), _EXPECTED)
+        payload = load_json(json_or_form(request, _EXPECTED), _EXPECTED)
         package = at(payload, name)
         if not isinstance(package, dict):
             raise NotUnderstood(f"expected {_EXPECTED}, got {shape(payload)}")
@@ -115,12 +113,6 @@ class GitHub(Provider):
             "x-github-delivery": SAMPLE_ID,
         }
         return Request(headers, json.dumps(body).encode())
-
-
-def _json_of(request: Request) -> bytes:
-    if media_type(request) == "application/x-www-form-urlencoded":
-        return form_field(request.body, "payload", _EXPECTED)
-    return request.body
 
 
 def _no_push(payload: object, package: object) -> str | None:
