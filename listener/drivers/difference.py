@@ -81,20 +81,25 @@ def _in_merged(old: Snapshot, new: Snapshot, setting: Setting) -> Iterator[str]:
         "Env": _by_key(after.get("Env")) | _by_key(chosen_environment(old)),
         "Labels": {**(after.get("Labels") or {}), **chosen_labels(old, setting)},
         "ExposedPorts": {**(after.get("ExposedPorts") or {}), **chosen_ports(old)},
-        "Healthcheck": _expected_healthcheck(old, new),
+        "Healthcheck": _healthcheck(
+            {**(after.get("Healthcheck") or {}), **chosen_healthcheck(old)}
+        ),
     }
     for name, values in expected.items():
-        actual = _by_key(made.get(name)) if name == "Env" else made.get(name) or {}
-        if name == "Healthcheck" and values.get("Test") == ["NONE"]:
-            # The image's timings stand beside NONE and mean nothing.
-            actual = {"Test": actual.get("Test")}
+        actual = made.get(name) or {}
+        if name == "Env":
+            actual = _by_key(made.get(name))
+        elif name == "Healthcheck":
+            actual = _healthcheck(actual)
         yield from (f"{name}.{key}" for key in _keys_that_differ(values, actual))
 
 
-def _expected_healthcheck(old: Snapshot, new: Snapshot) -> dict[str, Any]:
-    chosen = chosen_healthcheck(old)
-    merged = {**(new.defaults.get("Healthcheck") or {}), **chosen}
-    return {"Test": ["NONE"]} if merged.get("Test") == ["NONE"] else merged
+def _healthcheck(config: Document) -> dict[str, Any]:
+    """A health check without what says nothing: fields of zero, and the timings of NONE."""
+    if config.get("Test") == ["NONE"]:
+        return {"Test": ["NONE"]}
+    # Which of the zeros are shown differs between the engines, and between image and container.
+    return {name: value for name, value in config.items() if value}
 
 
 def _in_host(clone: Clone, old: Snapshot, new: Snapshot, setting: Setting) -> Iterator[str]:
