@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from listener.model.reference import Reference
+from listener.providers.envelopes import json_or_form
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.naming import host_of, tagged_image
 from listener.providers.payload import (

@@ -19,6 +19,7 @@ from listener.model.reference import (
     make_reference,
     parse_reference,
 )
+from listener.providers.envelopes import json_or_form
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
 from listener.providers.payload import (
     at,
