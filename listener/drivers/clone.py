@@ -86,7 +86,7 @@ def plan_config(old: Snapshot, reference: str, setting: Setting) -> dict[str, An
         for name in ("User", "StopSignal")
         if own.get(name) and own[name] != image.get(name)
     }
-    if not generated_name(old):
+    if not generated_name(old, setting):
         body["Hostname"] = own["Hostname"]
     if chose_directory(old, setting):
         body["WorkingDir"] = own["WorkingDir"]
@@ -100,9 +100,14 @@ def plan_config(old: Snapshot, reference: str, setting: Setting) -> dict[str, An
     return body | chosen_command(old)
 
 
-def generated_name(old: Snapshot) -> bool:
+def generated_name(old: Snapshot, setting: Setting) -> bool:
     """Whether the host name is the engine's, the machine's or another container's."""
-    return not has_own_name(old) or old.config.get("Hostname") in {None, "", old.short_id}
+    name = old.config.get("Hostname")
+    if not name or name == old.short_id or not has_own_name(old):
+        return True
+    # On the machine's network the engine writes down its name where the user gave none.
+    on_machine = old.host.get("NetworkMode") == "host"
+    return on_machine and setting.machine in {"", name}
 
 
 def chose_directory(old: Snapshot, setting: Setting) -> bool:

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from listener.drivers.clone import CloneError, plan_clone
+from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.names import HOLD_PREFIX, Role, parked_name, parse_parked
-from listener.drivers.snapshot import Setting
+from listener.drivers.snapshot import Setting, Snapshot
 from listener.drivers.stage import Stage, StartError, before, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Journal, OldContainer
@@ -181,14 +182,21 @@ class Dependents(Stage):
     async def _create(self, journal: Journal, one: OldContainer) -> dict[str, Any]:
         old, new = parts(journal)
         names = {old.id: new.id or "", old.id[:12]: new.id or "", old.name: old.name}
-        setting = Setting(self.engine.api, cgroup_v2=self.engine.cgroup_v2, containers=names)
+        setting = Setting(
+            self.engine.api,
+            machine=self.engine.name,
+            cgroup_v2=self.engine.cgroup_v2,
+            containers=names,
+        )
         try:
             clone = plan_clone(before(one), await self._reference(one), setting)
             name = self._beside(journal, one, "new")
             container, _ = await self.engine.create_container(name, clone.body)
             for network, endpoint in clone.networks.items():
                 await self.join(network, container, endpoint)
-            return await self.engine.inspect_container(container)
+            inspect = await self.engine.inspect_container(container)
+            await carry_copies(self.engine, before(one), Snapshot(inspect, None))
+            return inspect
         except (CloneError, EngineError) as problem:
             raise CannotSwapError(
                 f"container {one.name}, which lives off it, could not be created again: {problem}"

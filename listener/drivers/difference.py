@@ -50,7 +50,7 @@ def _in_config(clone: Clone, old: Snapshot, new: Snapshot, setting: Setting) -> 
     own, made = old.config, new.config
     if made.get("Image") != clone.body["Image"]:
         yield "Image"
-    if not generated_name(old) and made.get("Hostname") != own["Hostname"]:
+    if not generated_name(old, setting) and made.get("Hostname") != own["Hostname"]:
         yield "Hostname"
     if connects(old) and _text(own, "MacAddress").lower() != _text(made, "MacAddress").lower():
         yield "MacAddress"

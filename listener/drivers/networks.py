@@ -27,9 +27,8 @@ def joins_container(old: Snapshot) -> bool:
 
 
 def has_own_name(old: Snapshot) -> bool:
-    """Whether the host name is the container's own, not the machine's or another container's."""
-    shared = joins_container(old) or old.host.get("NetworkMode") == "host"
-    return not shared and old.host.get("UTSMode") != "host"
+    """Whether the container may have a host name; else it shares the machine's or another's."""
+    return not joins_container(old) and old.host.get("UTSMode") != "host"
 
 
 def network_name(old: Snapshot) -> str:

@@ -64,13 +64,15 @@ class Snapshot:
 class Setting:
     """What surrounds the swap.
 
-    `api` is the version that the engine is addressed with. `images` maps the old image's ids and
+    `api` is the version that the engine is addressed with, `machine` the host name of its machine
+    ("" where it is not known). `images` maps the old image's ids and
     platform digests to the new one's, for the label by which Compose knows its containers'
     image. `containers` maps an id or a name of another container, as the old configuration has
     it, to the id or name to write instead: its replacement, or its own name while it is parked.
     """
 
     api: tuple[int, int]
+    machine: str = ""
     cgroup_v2: bool = False
     podman: bool = False
     images: Mapping[str, str] = field(default_factory=dict)

@@ -74,6 +74,7 @@ class Stage:
         old, new = parts(journal)
         return Setting(
             self.engine.api,
+            machine=self.engine.name,
             cgroup_v2=self.engine.cgroup_v2,
             images={old.image_id: new.image_id},
         )

@@ -7,7 +7,8 @@ import io
 import json
 import secrets
 import tarfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -144,8 +145,8 @@ class Cloning:
         return Snapshot(inspect, image["Config"] or {})
 
     async def setting(self) -> Setting:
-        info = await self.engine.info()
-        return Setting(self.engine.api, cgroup_v2=info.get("CgroupVersion") == "2")
+        engine = self.engine
+        return Setting(engine.api, machine=engine.name, cgroup_v2=engine.cgroup_v2)
 
     async def swap(
         self, container: str, *, image: str = "2", setting: Setting | None = None
@@ -169,6 +170,16 @@ class Cloning:
 
     def run(self, container: str) -> None:
         self.docker("start", container)
+
+    @contextmanager
+    def discarding(self) -> Iterator[None]:
+        """Removes at its end what was made within it."""
+        before, self._made = self._made, []
+        try:
+            yield
+        finally:
+            self.clean()
+            self._made = before
 
     def clean(self) -> None:
         """Removes what was made, newest first, and the anonymous volumes of containers."""

@@ -113,17 +113,22 @@ def test_config(config: dict[str, Any], image: dict[str, Any], expected: dict[st
     assert planned(config, image) == expected
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        {"NetworkMode": "host"},
-        {"NetworkMode": "container:other"},
-        {"UTSMode": "host"},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("host", [{"NetworkMode": "container:other"}, {"UTSMode": "host"}], ids=str)
 def test_a_shared_host_name_is_not_posted(host: dict[str, Any]) -> None:
     assert "Hostname" not in planned({"Hostname": "the-machine"}, {}, **host)
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "expected"),
+    [("vm", "vm", None), ("mine", "vm", "mine"), ("vm", "", None)],
+    ids=["the machine's", "the user's", "whose, is not known"],
+)
+def test_on_the_machines_network_only_a_name_of_the_users_is_posted(
+    name: str, machine: str, expected: str | None
+) -> None:
+    old = container({"Hostname": name}, {"NetworkMode": "host"}, {})
+    body = plan_clone(old, "web:2", Setting((1, 41), machine=machine)).body
+    assert body.get("Hostname") == expected
 
 
 def test_a_published_port_is_exposed_although_the_old_image_did_it() -> None:
