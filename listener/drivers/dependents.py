@@ -195,12 +195,12 @@ class Dependents(Stage):
             for network, endpoint in clone.networks.items():
                 await self.join(network, container, endpoint)
             inspect = await self.engine.inspect_container(container)
-            await carry_copies(self.engine, before(one), Snapshot(inspect, None))
-            return inspect
         except (CloneError, EngineError) as problem:
             raise CannotSwapError(
                 f"container {one.name}, which lives off it, could not be created again: {problem}"
             ) from None
+        await carry_copies(self.engine, before(one), Snapshot(inspect, None))
+        return inspect
 
     async def _reference(self, one: OldContainer) -> str:
         """Its image as its user spelled it, unless that means another image by now."""
