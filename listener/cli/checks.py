@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from listener.config import Hook, Settings
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineAway, EngineError
+from listener.drivers.errors import EngineAway, EngineError, NotFound
 from listener.model.reference import BadReference, parse_reference
 from listener.model.target import Target
 from listener.registry import Credentials, RegistryFault, Resolver
@@ -27,6 +27,11 @@ from listener.store import (
 )
 
 State = Literal["ok", "warn", "bad"]
+
+_WITH_RM = (
+    "it was started with --rm, so stopping it removes it: a way back creates it again, without"
+    " what it wrote outside of volumes; start it without --rm"
+)
 
 
 class CheckLine(NamedTuple):
@@ -133,10 +138,21 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         text = f"{engine.name}: Docker {engine.version}, API {api}, at {engine.url}"
         yield CheckLine("ok", "engine", text)
         targets += await Discovery(engine, settings).targets()
+        for target in targets:
+            if await _removes_itself(engine, target):
+                yield CheckLine("warn", f"target {target.name}", _WITH_RM)
     except (EngineAway, EngineError) as problem:
         yield CheckLine("bad", "engine", str(problem))
     finally:
         await engine.close()
+
+
+async def _removes_itself(engine: Engine, target: Target) -> bool:
+    try:
+        inspect = await engine.inspect_container(target.container)
+    except NotFound:
+        return False
+    return bool(inspect["HostConfig"].get("AutoRemove"))
 
 
 async def _registries(settings: Settings, targets: Iterable[Target]) -> AsyncIterator[CheckLine]:

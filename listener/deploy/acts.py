@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from listener.deploy.checks import Checks, drain
 from listener.deploy.outcomes import (
     Committed,
     Created,
     Done,
     Faulted,
+    Gone,
     Healthy,
     Outcome,
     Replaced,
+    Revived,
     Sick,
     Started,
 )
 from listener.deploy.preparing import GiveUp, Preparing
 from listener.deploy.progress import PullProgress
-from listener.deploy.retention import good_new, with_good
+from listener.deploy.retention import another_good, good_new, with_good
+from listener.deploy.route import WAY_BACK
 from listener.deploy.wanted import Wanted
 from listener.deploy.watch import watch
 from listener.drivers.creation import Creation
-from listener.drivers.current import CannotSwapError
+from listener.drivers.current import CannotSwapError, removes_itself
 from listener.drivers.cutover import Cutover
 from listener.drivers.dependents import Dependents
 from listener.drivers.engine import Engine
@@ -28,7 +33,9 @@ from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.handover import Handover
 from listener.drivers.holds import Holds
 from listener.drivers.probes import Probes
-from listener.drivers.stage import ReplacedError, StartError, parts
+from listener.drivers.remedy import remedy
+from listener.drivers.revival import Revival
+from listener.drivers.stage import GoneError, ReplacedError, StartError, parts
 from listener.drivers.strategy import ImpossibleStrategy
 from listener.drivers.tags import move_tag
 from listener.drivers.wayback import WayBack
@@ -59,37 +66,59 @@ class Acts:
         self._cutover = Cutover(engine)
         self._handover = Handover(engine)
         self._way_back = WayBack(engine)
+        self._revival = Revival(engine)
         self._dependents = Dependents(engine)
         self._holds = Holds(engine)
 
     async def perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
         """Does what the journal announces and tells what came of it, a pull while it goes on."""
         try:
-            match journal.phase:
-                case Phase.RESOLVE:
-                    return await self._preparing.resolve(journal, memory)
-                case Phase.PLAN:
-                    return await self._preparing.plan(journal, memory)
-                case Phase.PULL:
-                    return await self._preparing.pull(journal, memory, pulling)
-                case Phase.PREFLIGHT:
-                    return await self._preparing.preflight(journal, memory)
-                case Phase.RELEASE:
-                    return await self._checks.release(journal)
-                case Phase.COMMIT:
-                    return await self._commit(journal, memory)
-                case Phase.PROVE | Phase.WATCH:
-                    return await self._watch(journal, journal.target.settings.health)
-                case Phase.REVERT_WATCH:
-                    return await self._watch_old(journal)
-                case _:
-                    return await self._swap(journal, memory)
+            outcome = await self._perform(journal, memory, pulling)
         except StartError as problem:
-            return Sick("start_error", str(problem), await self._last_lines(journal))
+            outcome = Sick("start_error", str(problem), await self._last_lines(journal))
         except (CannotSwapError, ImpossibleStrategy, EngineError) as problem:
-            return Faulted(str(problem))
+            outcome = Faulted(str(problem))
         except ReplacedError as problem:
-            return Replaced(str(problem))
+            outcome = Replaced(str(problem))
+        except GoneError as problem:
+            outcome = Gone(str(problem))
+        if journal.phase in WAY_BACK and isinstance(outcome, Faulted | Sick):
+            wreck = await self._way_back.wreck(journal, another_good(journal, memory))
+            return dataclasses.replace(outcome, remedy=remedy(wreck))
+        return outcome
+
+    async def _perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+        match journal.phase:
+            case Phase.RESOLVE:
+                return await self._preparing.resolve(journal, memory)
+            case Phase.PLAN:
+                return await self._preparing.plan(journal, memory)
+            case Phase.PULL:
+                return await self._preparing.pull(journal, memory, pulling)
+            case Phase.PREFLIGHT:
+                return await self._preparing.preflight(journal, memory)
+            case Phase.RELEASE:
+                return await self._checks.release(journal)
+            case Phase.COMMIT:
+                return await self._commit(journal, memory)
+            case Phase.PROVE | Phase.WATCH:
+                return await self._watch(journal, journal.target.settings.health)
+            case Phase.REVIVE:
+                return await self._revive(journal, memory)
+            case Phase.REVERT_WATCH:
+                return await self._watch_old(journal)
+            case _:
+                return await self._swap(journal, memory)
+
+    async def _revive(self, journal: Journal, memory: Memory) -> Outcome:
+        """Creates the container that ran before again, whichever good image there is for it."""
+        old, _ = parts(journal)
+        image_id, digest = old.image_id, old.digest
+        if not await self._revival.image_there(journal, image_id):
+            image_id, digest = await self._preparing.fetch_good(journal, memory)
+        container, notes = await self._revival.revive(journal, image_id, digest)
+        made = f"created again as {container[:12]} from image {digest or image_id}"
+        return Revived(container, image_id, digest, "; ".join((made, *notes)))
 
     async def _swap(self, journal: Journal, memory: Memory) -> Outcome:
         """The acts that change containers."""
@@ -133,6 +162,11 @@ class Acts:
             return
         if journal.phase is Phase.DISCARD:
             await self._way_back.discard(journal)
+        elif journal.phase is Phase.STEP_ASIDE:
+            await self._dependents.remove(journal, "new")
+            await self._dependents.remove(journal, "bad")
+            await self._way_back.step_aside(journal)
+            return
         else:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
@@ -157,6 +191,7 @@ class Acts:
             Probes(self._engine, settings),
             settings,
             journal.baseline,
+            removes_itself=removes_itself(journal),
         )
         if verdict.kind == "healthy":
             return Healthy(verdict.reason)
@@ -173,6 +208,7 @@ class Acts:
             Probes(self._engine, settings),
             settings,
             baseline,
+            removes_itself=removes_itself(journal),
         )
         if verdict.kind == "healthy":
             return Healthy(verdict.reason)

@@ -25,7 +25,8 @@ _NANOSECONDS = 1_000_000_000
 class Sample:
     """A container at one moment; `health` and `output` are those of the image's HEALTHCHECK.
 
-    `probe` is what our own probe said: None where there is none.
+    `probe` is what our own probe said: None where there is none. One that `removes_itself` was
+    started with --rm.
     """
 
     status: str
@@ -38,6 +39,7 @@ class Sample:
     output: str = ""
     probe: bool | None = None
     probe_output: str = ""
+    removes_itself: bool = False
 
 
 ABSENT = Sample(status="absent")
@@ -129,6 +131,8 @@ def judge(
 def _ended(sample: Sample, since: float, baseline: Baseline) -> Verdict | None:
     """What needs no patience: it is gone, ended, restarted or says itself that it is unhealthy."""
     after = f"after {since:.1f} s"
+    if sample.removes_itself and sample.status in ("absent", "removing"):
+        return Verdict("exited", f"exited {after} and removed itself, since it runs with --rm")
     if sample.status in ("absent", "removing", "paused"):
         return Verdict("disturbed", f"someone else changed the container: it is {sample.status}")
     if sample.oom_killed:

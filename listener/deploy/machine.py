@@ -8,6 +8,10 @@ again. A rollback that fails is never rolled back: it ends loudly and the target
        │
        ├─ before the old container is touched ─▶ DISCARD ─▶ failed
        └─ after ─▶ REVERT, REVERT_WATCH, CLEAN ─▶ rolled_back
+                     │  ▲
+                     └─▶ REVIVE, where the container that ran before is gone
+
+Where someone put another container in the target's place: STEP_ASIDE ─▶ failed.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from listener.deploy.outcomes import (
     Created,
     Done,
     Faulted,
+    Gone,
     Healthy,
     Nothing,
     Outcome,
@@ -28,10 +33,11 @@ from listener.deploy.outcomes import (
     Pulled,
     Replaced,
     Resolved,
+    Revived,
     Sick,
     Started,
 )
-from listener.deploy.route import route, state_of, untouched
+from listener.deploy.route import WAY_BACK, route, state_of, untouched
 from listener.model.deployment import Deployment, State, Step, Trigger
 from listener.model.journal import Journal, NewContainer, Phase
 
@@ -60,9 +66,12 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
         case Overtaken(by):
             return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
         case Replaced(reason):
-            return _end(journal, State.FAILED, reason, now)
-        case Faulted(reason):
-            return _faulted(journal, reason, now)
+            because = f"{journal.verdict}; {reason}" if journal.verdict else reason
+            return _go(journal, Phase.STEP_ASIDE, verdict=because)
+        case Gone():
+            return _go(journal, Phase.REVIVE)
+        case Faulted():
+            return _faulted(journal, outcome, now)
         case Sick():
             return _sick(journal, outcome, now)
         case _:
@@ -90,6 +99,13 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
             if journal.phase is Phase.BOOT:
                 gap = {}
             return _next(_with(journal, deployment=gap, baseline=baseline), now)
+        case Revived(container_id, image_id, digest, _):
+            facts = {"id": container_id, "image_id": image_id, "digest": digest}
+            old = journal.old.model_copy(update=facts) if journal.old else None
+            before, verdict = journal.deployment.from_digest, journal.verdict
+            if digest != before:
+                verdict = f"{verdict}; back to {digest}, since {before} is nowhere to be found"
+            return _next(_with(journal, old=old, verdict=verdict), now)
         case _:
             return _next(journal, now)
 
@@ -101,8 +117,10 @@ def _next(journal: Journal, now: datetime) -> Journal:
             return _end(journal, State.FAILED, reason, now)
         case Phase.COMMIT:
             return _end(journal, State.SUCCEEDED, _success(journal), now)
-        case Phase.DISCARD:
+        case Phase.DISCARD | Phase.STEP_ASIDE:
             return _end(journal, State.FAILED, journal.verdict or "given up", now)
+        case Phase.REVIVE:
+            return _go(journal, Phase.REVERT)
         case Phase.REVERT if journal.old is None or journal.old.was_running:
             return _go(journal, Phase.REVERT_WATCH)
         case Phase.REVERT | Phase.REVERT_WATCH:
@@ -116,14 +134,16 @@ def _next(journal: Journal, now: datetime) -> Journal:
 
 _PLANNED = ("old", "new", "strategy", "dependents")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
-_WAY_BACK = (Phase.REVERT, Phase.REVERT_WATCH, Phase.CLEAN)
+_NO_WAY_BACK = (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
 
 
-def _faulted(journal: Journal, reason: str, now: datetime) -> Journal:
-    if journal.phase in _WAY_BACK:
+def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
+    reason = fault.reason
+    if journal.phase in WAY_BACK:
         because = f"{journal.verdict}; taking it back failed too: {reason}"
-        return _end(journal, State.ROLLBACK_FAILED, because, now)
-    if journal.phase in (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT):
+        helps = f"; what helps: {fault.remedy}" if fault.remedy else ""
+        return _end(journal, State.ROLLBACK_FAILED, because + helps, now)
+    if journal.phase in _NO_WAY_BACK:
         return _end(journal, State.FAILED, reason, now)
     if untouched(journal):
         return _go(journal, Phase.DISCARD, verdict=reason)
@@ -134,7 +154,8 @@ def _faulted(journal: Journal, reason: str, now: datetime) -> Journal:
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.phase is Phase.REVERT_WATCH:
-        return _faulted(journal, f"the container that ran before: {sick.reason}", now)
+        reason = f"the container that ran before: {sick.reason}"
+        return _faulted(journal, Faulted(reason, sick.remedy), now)
     facts = {"verdict": sick.reason, "sick": True}
     logs = {"logs": sick.logs}
     if untouched(journal):
@@ -168,6 +189,8 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             return f"{tag} is {digest}" if asked and tag else digest
         case Pulled(_, detail) | Done(detail) | Committed(_, detail):
             return detail
+        case Gone(reason) | Revived(_, _, _, reason):
+            return reason
         case Created(_, warnings):
             return "; ".join(warnings) or None
         case Planned():

@@ -97,11 +97,29 @@ class Healthy:
 
 @dataclass(frozen=True, slots=True)
 class Sick:
-    """The container did not prove itself; its last lines."""
+    """The container did not prove itself; its last lines. `remedy` as in Faulted."""
 
     kind: SickKind
     reason: str
     logs: tuple[str, ...] = ()
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The container that ran before is not there to be brought back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """It was created again, under this id and from this image; what was not as before."""
+
+    id: str
+    image_id: str
+    digest: str | None
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +131,10 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Faulted:
-    """The act failed for good."""
+    """The act failed for good. `remedy` names the commands that help after a failed rollback."""
 
     reason: str
+    remedy: str | None = None
 
 
 Outcome = (
@@ -130,6 +149,8 @@ Outcome = (
     | Committed
     | Healthy
     | Sick
+    | Gone
+    | Revived
     | Replaced
     | Faulted
 )

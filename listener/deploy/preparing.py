@@ -20,7 +20,7 @@ from listener.deploy.progress import PullProgress
 from listener.deploy.rehearsal import rehearsed
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
-from listener.drivers.current import name_new, read_current
+from listener.drivers.current import CannotSwapError, name_new, read_current
 from listener.drivers.dependents import find_dependents
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound, PullFault
@@ -36,6 +36,8 @@ from listener.model.target import Memory
 from listener.registry import Credentials
 
 _LOOK_EVERY = 0.5
+# A registry that is away must not keep the target down for the whole patience of a pull.
+_RESCUE_WITHIN = 20.0
 
 GiveUp = Callable[[Deployment], Outcome | None]
 """Asked before anything is changed: why a deployment shall end now, or None."""
@@ -97,6 +99,13 @@ class Preparing:
         )
         dependents = await find_dependents(self._engine, old.inspect)
         strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
+        if old.inspect["HostConfig"].get("AutoRemove"):
+            if dependents:
+                raise CannotSwapError(
+                    f"container {old.name} was started with --rm and {dependents[0].name} lives off"
+                    " it: neither could be brought back; create it without --rm"
+                )
+            because += "; with --rm the way back is to create it again"
         planned = Planned(old, new, strategy, because, dependents)
         if deployment.dry_run:
             told = await rehearsed(self._engine, journal, planned)
@@ -134,6 +143,33 @@ class Preparing:
         if given_up is not None:
             await self.let_go(journal, new.model_copy(update={"image_id": image}), memory)
         return given_up or Pulled(image, f"image {image[:19]}")
+
+    async def fetch_good(self, journal: Journal, memory: Memory) -> tuple[str, str]:
+        """What ran before, or else the last good version, pulled: the image's id and digest.
+
+        Raises CannotSwapError where no registry has any of them.
+        """
+        old, new = parts(journal)
+        bad = {new.digest, *(entry.digest for entry in memory.bad)}
+        known = [old.digest, *(good.digest for good in memory.good)]
+        problems = []
+        for digest in dict.fromkeys(known):
+            if digest is None or digest in bad or digest == old.image_id:
+                continue  # an image without a digest was never in a registry
+            try:
+                pulled = await pull_with_retries(
+                    self._engine,
+                    parse_reference(journal.target.spelling).name,
+                    digest,
+                    self._credentials,
+                    pull_timeout=min(journal.target.settings.pull_timeout, _RESCUE_WITHIN),
+                )
+            except PullFault as fault:
+                problems.append(fault.message)
+            else:
+                return str(pulled["Id"]), digest
+        because = "; ".join(problems) or "no registry has it"
+        raise CannotSwapError(f"the image {old.image_id} is gone from the engine: {because}")
 
     async def preflight(self, journal: Journal, memory: Memory) -> Outcome:
         """Proves the new image in a twin; a newer deployment may end it after that."""

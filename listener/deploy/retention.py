@@ -47,6 +47,13 @@ def with_good(memory: Memory, good: Good, keep: int) -> Memory:
     return Memory(good=(good, *others)[:keep], bad=still_bad)
 
 
+def another_good(journal: Journal, memory: Memory) -> str | None:
+    """The newest good digest that neither ran before this deployment nor is what it brought."""
+    digests = {journal.old.digest if journal.old else None, *(bad.digest for bad in memory.bad)}
+    digests.add(journal.new.digest if journal.new else None)
+    return next((good.digest for good in memory.good if good.digest not in digests), None)
+
+
 def with_bad(memory: Memory, bad: Bad) -> Memory:
     """The memory with one more known bad digest."""
     others = [known for known in memory.bad if known.digest != bad.digest]

@@ -35,9 +35,14 @@ _STATE_OF = {
     Phase.COMMIT: State.WATCHING,
     Phase.DISCARD: State.REVERTING,
     Phase.REVERT: State.REVERTING,
+    Phase.REVIVE: State.REVERTING,
     Phase.REVERT_WATCH: State.REVERTING,
     Phase.CLEAN: State.REVERTING,
+    Phase.STEP_ASIDE: State.REVERTING,
 }
+
+WAY_BACK = (Phase.REVERT, Phase.REVIVE, Phase.REVERT_WATCH, Phase.CLEAN)
+"""The acts that bring back what ran before; a fault in one of them is a failed rollback."""
 
 
 def route(journal: Journal) -> tuple[Phase, ...]:

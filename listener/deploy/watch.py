@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,8 +18,18 @@ _EVERY = 0.5
 Inspect = Callable[[], Awaitable[dict[str, Any] | None]]
 
 
-async def watch(inspect: Inspect, probes: Probes, settings: Health, baseline: Baseline) -> Verdict:
-    """The verdict on the container that `inspect` shows (None: it is gone)."""
+async def watch(
+    inspect: Inspect,
+    probes: Probes,
+    settings: Health,
+    baseline: Baseline,
+    *,
+    removes_itself: bool = False,
+) -> Verdict:
+    """The verdict on the container that `inspect` shows (None: it is gone).
+
+    One that `removes_itself`, by --rm, is gone when it ended.
+    """
     progress = Progress()
     while True:
         now = await inspect()
@@ -27,7 +38,8 @@ async def watch(inspect: Inspect, probes: Probes, settings: Health, baseline: Ba
             answer = await probes.ask(now)
         since = (utc_now() - baseline.watch_began).total_seconds()
         wanted = terms(settings, (now or {}).get("Config", {}).get("Healthcheck"))
-        progress, verdict = judge(sample_of(now, answer), since, baseline, wanted, progress)
+        sample = dataclasses.replace(sample_of(now, answer), removes_itself=removes_itself)
+        progress, verdict = judge(sample, since, baseline, wanted, progress)
         if verdict is not None:
             return verdict
         await asyncio.sleep(_EVERY)

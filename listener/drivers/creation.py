@@ -24,6 +24,8 @@ class Creation(Stage):
         made is removed by the way back.
         """
         old, new = parts(journal)
+        if await self.find(old.id) is None:
+            raise CannotSwapError(f"someone removed {old.name} before the swap began")
         name = parked_name(old.name, "new", journal.deployment.id)
         await self.engine.remove(name, volumes=True, force=True)
         setting = self.setting(journal)

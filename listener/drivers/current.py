@@ -11,7 +11,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in
 from listener.model.base import utc_now
-from listener.model.journal import Baseline, NewContainer, OldContainer
+from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
 from listener.model.reference import parse_reference
 from listener.model.target import Memory, Target
 
@@ -29,11 +29,6 @@ async def read_current(engine: Engine, target: Target, memory: Memory) -> OldCon
         inspect = await engine.inspect_container(target.container)
     except NotFound:
         raise CannotSwapError(f"there is no container {target.container}") from None
-    if inspect["HostConfig"].get("AutoRemove"):
-        raise CannotSwapError(
-            f"container {target.container} was started with --rm: stopping it would remove it "
-            "and nothing could be taken back; create it without --rm"
-        )
     image_id = inspect["Image"]
     image: dict[str, Any] = {}
     try:
@@ -60,6 +55,11 @@ async def read_current(engine: Engine, target: Target, memory: Memory) -> OldCon
         and not state.get("Restarting")
         and (state.get("Health") or {}).get("Status") != "unhealthy",
     )
+
+
+def removes_itself(journal: Journal) -> bool:
+    """Whether the containers of a swap were started with --rm: they go when they end."""
+    return bool(journal.old and journal.old.inspect["HostConfig"].get("AutoRemove"))
 
 
 async def name_new(engine: Engine, target: Target, tag: str | None, digest: str) -> NewContainer:

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import NotFound
+from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name
-from listener.drivers.stage import Stage, name_of, parts
+from listener.drivers.stage import ReplacedError, Stage, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -25,15 +26,20 @@ class Cutover(Stage):
 
         Answers what its health is judged against and the gap in seconds as the engine's own
         clock shows it; None where the old one did not run and so the new one stays stopped.
-        Raises StartError, or CannotSwapError with the old one still in place.
+        Raises StartError, CannotSwapError with the old one still in place, or ReplacedError where
+        someone else changed what has the name.
         """
         old, new = parts(journal)
         current = await self.find(old.id)
         fresh = await self.find(new.id)
         if fresh is None:
             raise CannotSwapError("the new container was removed by someone else before it started")
+        await self.refuse_strangers(journal)
+        parked = parked_name(old.name, "old", journal.deployment.id)
+        if current is not None and name_of(current) not in {old.name, parked}:
+            raise ReplacedError(f"someone else renamed {old.name} to {name_of(current)}")
         if current is not None and name_of(current) == old.name:
-            await self.move_away(current, parked_name(old.name, "old", journal.deployment.id))
+            await self.move_away(current, parked)
         fault_point("freed")
         if name_of(fresh) != old.name:
             await self.take_name(fresh["Id"], old.name)
@@ -53,6 +59,8 @@ class Cutover(Stage):
     async def disarm(self, journal: Journal) -> None:
         """Keeps the engine from starting the parked container after a reboot."""
         old, _ = parts(journal)
+        if not restart_policy(old.inspect["HostConfig"].get("RestartPolicy")):
+            return
         try:
             await self.engine.update_restart_policy(old.id, {"Name": "no"})
         except NotFound:

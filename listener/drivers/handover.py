@@ -52,6 +52,7 @@ class Handover(Stage):
         old, _ = parts(journal)
         fresh = await self._fresh(journal)
         current = await self.find(old.id)
+        await self.refuse_strangers(journal)
         if current is None:
             raise CannotSwapError(f"container {old.id[:12]} that runs was removed by someone")
         if not fresh["State"].get("Running"):

@@ -7,6 +7,7 @@ gives no answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from listener.drivers.current import CannotSwapError
@@ -21,6 +22,10 @@ _ENGINE_PATIENCE = 10
 
 class ReplacedError(Exception):
     """Someone else put another container in the target's place."""
+
+
+class GoneError(Exception):
+    """The container that ran before is not there any more."""
 
 
 class StartError(Exception):
@@ -47,15 +52,20 @@ class Stage:
 
         Raises ReplacedError where another container has its place.
         """
-        old, new = parts(journal)
+        _, new = parts(journal)
         inspect = await self.find(new.id)
         if inspect is None:
-            stranger = await self.find(old.name)
-            if stranger is not None and stranger["Id"] != old.id:
-                raise ReplacedError(
-                    f"someone else put container {stranger['Id'][:12]} in the place of {old.name}"
-                )
+            await self.refuse_strangers(journal)
         return inspect
+
+    async def refuse_strangers(self, journal: Journal) -> None:
+        """Raises ReplacedError where the target's name belongs to neither of the two."""
+        old, new = parts(journal)
+        there = await self.find(old.name)
+        if there is not None and there["Id"] not in {old.id, new.id}:
+            raise ReplacedError(
+                f"someone else put container {there['Id'][:12]} in the place of {old.name}"
+            )
 
     async def inspect_old(self, journal: Journal) -> dict[str, Any] | None:
         """The container that ran before, as it is now; None where it was removed."""
@@ -96,7 +106,9 @@ class Stage:
     async def stop(self, inspect: Mapping[str, Any]) -> None:
         """Stops a container and gives it the time that it was configured to have."""
         own = (inspect.get("Config") or {}).get("StopTimeout")
-        await self.engine.stop(inspect["Id"], _ENGINE_PATIENCE if own is None else int(own))
+        patience = _ENGINE_PATIENCE if own is None else int(own)
+        with suppress(NotFound):  # it ended by itself and went, as one with --rm does
+            await self.engine.stop(inspect["Id"], patience)
 
     async def move_away(self, inspect: Mapping[str, Any], name: str) -> None:
         """Gives a container the name of one that stands beside the target."""

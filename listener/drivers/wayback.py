@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of
-from listener.drivers.names import parked_name, warm_network
-from listener.drivers.stage import Stage, StartError, name_of, parts
+from listener.drivers.errors import EngineError
+from listener.drivers.hostconfig import restart_policy
+from listener.drivers.names import parked_name, parse_parked, warm_network
+from listener.drivers.remedy import Wreck
+from listener.drivers.stage import GoneError, Stage, StartError, name_of, parts
 from listener.drivers.tags import put_back_tag
 from listener.faults import fault_point
+from listener.model.deployment import short_id
 from listener.model.journal import Baseline, Journal
 
 
@@ -33,12 +38,14 @@ class WayBack(Stage):
     async def revert(self, journal: Journal) -> None:
         """Brings back the very container that ran before, under its own name.
 
-        Raises CannotSwapError where it is gone, or its name is taken by a stranger.
+        Raises GoneError where it is not there, ReplacedError where its name is a stranger's, and
+        CannotSwapError where it does not start.
         """
         old, new = parts(journal)
+        await self.refuse_strangers(journal)
         current = await self.find(old.id)
-        if current is None:
-            raise CannotSwapError(f"container {old.id[:12]} that ran before was removed by someone")
+        if current is None or current["State"].get("Status") in {"removing", "dead"}:
+            raise GoneError(f"container {old.id[:12]} that ran before is gone")
         fresh = await self.find(new.id)
         if journal.strategy == "warm":
             await self._networks_back(journal, current, fresh)
@@ -49,10 +56,9 @@ class WayBack(Stage):
             await self.take_name(old.id, old.name)
         fault_point("renamed")
         await put_back_tag(self.engine, journal)
-        policy = old.inspect["HostConfig"].get("RestartPolicy") or {}
-        await self.engine.update_restart_policy(
-            old.id, {**policy, "Name": policy.get("Name") or "no"}
-        )
+        policy = restart_policy(old.inspect["HostConfig"].get("RestartPolicy"))
+        if policy:
+            await self.engine.update_restart_policy(old.id, policy)
         fault_point("restored")
         if fresh is not None and fresh["State"].get("Status") != "created":
             await self.stop(fresh)
@@ -62,6 +68,34 @@ class WayBack(Stage):
                 await self.start(old.id)
             except StartError as problem:
                 raise CannotSwapError(str(problem)) from None
+
+    async def step_aside(self, journal: Journal) -> None:
+        """Leaves the name to whoever took it, and takes away what stands beside it."""
+        old, new = parts(journal)
+        mine = short_id(journal.deployment.id)
+        for container, own in ((new.id, True), (old.id, False)):
+            inspect = await self.find(container)
+            parked = parse_parked(name_of(inspect)) if inspect is not None else None
+            if inspect is not None and parked is not None and parked.deployment == mine:
+                await self.engine.remove(inspect["Id"], volumes=own, force=True)
+        await self._forget_network(journal)
+        there = await self.find(old.name)
+        if there is None or there["Image"] != new.image_id:
+            await put_back_tag(self.engine, journal)
+
+    async def wreck(self, journal: Journal, good: str | None) -> Wreck:
+        """What is left where the way back failed; `good` is another digest to go back to."""
+        old, new = parts(journal)
+        before, fresh, there = [await self.find(ref) for ref in (old.id, new.id, old.name)]
+        return Wreck(
+            target=journal.target.name,
+            container=old.name,
+            old=name_of(before) if before else None,
+            old_runs=bool(before and before["State"].get("Running")),
+            new=name_of(fresh) if fresh else None,
+            holder=name_of(there) if there else None,
+            good=good if before else old.digest or good,
+        )
 
     async def remove_bad(self, journal: Journal) -> None:
         """Removes the container that failed, with the volumes that were made for it alone."""
@@ -92,4 +126,6 @@ class WayBack(Stage):
 
     async def _forget_network(self, journal: Journal) -> None:
         if journal.strategy == "warm":
-            await self.engine.remove_network(warm_network(journal.deployment.id))
+            # One on which somebody put another container stays until that is gone.
+            with suppress(EngineError):
+                await self.engine.remove_network(warm_network(journal.deployment.id))

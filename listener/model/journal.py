@@ -38,8 +38,10 @@ class Phase(StrEnum):
     COMMIT = "commit"
     DISCARD = "discard"
     REVERT = "revert"
+    REVIVE = "revive"
     REVERT_WATCH = "revert_watch"
     CLEAN = "clean"
+    STEP_ASIDE = "step_aside"
 
 
 class OldContainer(Noun):

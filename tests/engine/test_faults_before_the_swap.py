@@ -77,17 +77,6 @@ def test_what_cannot_be_created_pulled_or_replaced_ends_as_failed(world: World) 
     world.wait_answer(url, "4")
 
 
-def test_a_container_that_removes_itself_is_not_replaced(world: World) -> None:
-    url = world.begin("web", Release("1"), restart="no", options=("--rm",))
-    before = life(world, "web")
-    digest = world.push("web", Release("2"))
-    deployment = world.listener.deployment_of(world.name("web"), digest)
-    assert deployment["state"] == "failed"
-    assert "--rm" in deployment["reason"]
-    assert life(world, "web") == before
-    world.wait_answer(url, "1")
-
-
 def test_access_denied_names_the_registry_and_ends_when_a_password_is_given(
     make_world: Callable[..., World],
 ) -> None:

@@ -78,6 +78,8 @@ def test_unhealthy_needs_no_patience() -> None:
         (replace(UP, status="paused"), "disturbed", "paused"),
         (replace(UP, started_at="later"), "disturbed", "restarted"),
         (ABSENT, "disturbed", "absent"),
+        (replace(ABSENT, removes_itself=True), "exited", "removed itself"),
+        (replace(UP, status="removing", removes_itself=True), "exited", "removed itself"),
     ],
 )
 def test_what_ends_a_watch_at_once(sample: Sample, kind: str, said: str) -> None:

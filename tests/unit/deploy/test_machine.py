@@ -12,11 +12,14 @@ from listener.deploy.outcomes import (
     Created,
     Done,
     Faulted,
+    Gone,
     Healthy,
     Outcome,
     Planned,
     Pulled,
+    Replaced,
     Resolved,
+    Revived,
     Sick,
     Started,
 )
@@ -45,11 +48,15 @@ class Toy:
     running: set[str] = field(default_factory=lambda: {"old"})
     tag: str = "old"
     armed: set[str] = field(default_factory=lambda: {"old"})
+    gone: bool = False
+    replaced: Phase | None = None
 
     def act(self, journal: Journal) -> Outcome:
         """Every act is an ensure, as the real driver's are."""
         if journal.phase in self.faulty:
-            return Faulted(f"{journal.phase} refused")
+            return Faulted(f"{journal.phase} refused", f"`help {journal.phase}`")
+        if journal.phase is self.replaced:
+            return Replaced("a stranger is there")
         return getattr(self, f"_{journal.phase.value}")(journal)
 
     def _resolve(self, _: Journal) -> Outcome:
@@ -140,12 +147,23 @@ class Toy:
         self.tag = "old"
         return Done()
 
-    def _revert(self, _: Journal) -> Outcome:
+    def _revert(self, journal: Journal) -> Outcome:
+        if self.gone and journal.old is not None and journal.old.id == "old":
+            self.names.pop("old", None)
+            return Gone("it is gone")
         self.names["old"] = "web"
         if "new" in self.names:
             self.names["new"] = "web.bad"
         self.running = {"old"}
         self.tag, self.armed = "old", self.armed | {"old"}
+        return Done()
+
+    def _revive(self, _: Journal) -> Outcome:
+        self.names["old"] = "web.old"
+        return Revived("old again", "old", OLD_DIGEST, "created again")
+
+    def _step_aside(self, _: Journal) -> Outcome:
+        self.names = {name: of for name, of in self.names.items() if of == "web"}
         return Done()
 
     def _revert_watch(self, _: Journal) -> Outcome:
@@ -230,6 +248,11 @@ SCENARIOS = {
     "after_start refused beside the old one": (
         lambda: Toy(strategy="warm", faulty=frozenset({Phase.AFTER_START})),
         State.FAILED,
+    ),
+    "the old one is gone": (lambda: Toy(sick=True, gone=True), State.ROLLED_BACK),
+    "revive refused": (
+        lambda: Toy(sick=True, gone=True, faulty=frozenset({Phase.REVIVE})),
+        State.ROLLBACK_FAILED,
     ),
     "revert refused": (
         lambda: Toy(sick=True, faulty=frozenset({Phase.REVERT})),
@@ -337,3 +360,42 @@ def test_a_dry_run_ends_with_its_plan_before_anything_is_done() -> None:
     assert (end.from_digest, end.to_digest) == (OLD_DIGEST, NEW_DIGEST)
     assert [step.name for step in end.steps] == ["resolve", "plan"]
     assert final_memory(saved[-1], Memory()) == Memory()
+
+
+def test_a_container_that_was_created_again_is_the_old_one_from_then_on() -> None:
+    saved = [fresh()]
+    run(Toy(sick=True, gone=True), saved, kill_at=0)
+    way = ["revert", "revive", "revert", "revert_watch", "clean"]
+    assert [step.name for step in saved[-1].deployment.steps][-5:] == way
+    assert saved[-1].old is not None
+    assert saved[-1].old.id == "old again"
+    assert saved[-1].deployment.reason == "unhealthy"
+
+
+def test_another_version_than_the_one_before_is_told() -> None:
+    journal = begin(fresh(), utc_now())
+    journal = advance(journal, Resolved(NEW_DIGEST, "latest"), utc_now())
+    journal = advance(journal, Toy().act(journal), utc_now())
+    journal = journal.model_copy(update={"phase": Phase.REVIVE, "verdict": "unhealthy"})
+    after = advance(journal, Revived("again", "older", "sha256:older", "created"), utc_now())
+    said = f"unhealthy; back to sha256:older, since {OLD_DIGEST} is nowhere to be found"
+    assert after.verdict == said
+    assert after.phase is Phase.REVERT
+
+
+@pytest.mark.parametrize("phase", [Phase.CUTOVER, Phase.WATCH])
+def test_what_somebody_put_in_its_place_is_left_alone(phase: Phase) -> None:
+    toy, saved = Toy(replaced=phase), [fresh()]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert (end.state, end.reason) == (State.FAILED, "a stranger is there")
+    assert end.steps[-1].name == "step_aside"
+    assert final_memory(saved[-1], Memory()) == Memory()
+
+
+def test_a_failed_rollback_ends_with_what_helps() -> None:
+    saved = [fresh()]
+    run(Toy(sick=True, faulty=frozenset({Phase.REVERT})), saved, kill_at=0)
+    reason = saved[-1].deployment.reason or ""
+    said = "unhealthy; taking it back failed too: revert refused; what helps: `help revert`"
+    assert reason == said
