@@ -20,6 +20,7 @@ from aiodocker.exceptions import DockerError
 from listener.drivers.container_calls import ContainerCalls
 from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
 from listener.drivers.image_calls import ImageCalls
+from listener.drivers.unshown import Looks, is_shown
 from listener.drivers.wire import Call, Filters, filter_params, json_lines
 
 NEWEST_API = (1, 51)
@@ -55,6 +56,7 @@ class Engine(ContainerCalls, ImageCalls):
         self.cgroup_v2 = False
         self.guard: Guard | None = None
         self._client: Docker | None = None
+        self._looks = Looks(self)
 
     async def connect(self) -> None:
         """Agrees on an API version and learns who the engine is; may be called again.
@@ -106,6 +108,13 @@ class Engine(ContainerCalls, ImageCalls):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+    async def inspect_image(self, ref: str) -> dict[str, Any]:
+        """Everything about one image, by id, ``repo:tag`` or ``repo@digest``."""
+        image = await super().inspect_image(ref)
+        if self.containerd_store and not is_shown(image):
+            return await self._looks.completed(image)
+        return image
 
     async def info(self) -> dict[str, Any]:
         """What ``docker info`` shows."""

@@ -13,12 +13,10 @@ from datetime import datetime
 from listener.drivers.clone import hold_body
 from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineError, NotFound
-from listener.drivers.names import HOLD_PREFIX, hold_name, hold_tag
+from listener.drivers.names import HOLD_PREFIX, PIN, hold_name, hold_tag
 from listener.model.base import utc_now
 from listener.model.reference import parse_reference
 from listener.model.target import Good
-
-PIN = "listener.pin"
 
 
 class Holds:

@@ -11,6 +11,8 @@ Role = Literal["new", "old", "bad"]
 
 _PARKED = re.compile(r"(?P<name>.+)\.(?P<role>new|old|bad)-(?P<deployment>[0-9a-f]{8})")
 HOLD_PREFIX = "listener-keep-"
+PIN = "listener.pin"
+"""The label of a container that stands for an image and is never started: whose image it is."""
 WARM_PREFIX = "listener-warm-"
 WARM = "listener.warm"
 """The label of a network on which a container boots: the name of its target's container."""
@@ -49,6 +51,11 @@ def warm_network(deployment_id: str) -> str:
 def hold_name(target: str, digest: str) -> str:
     """The never-started container that holds an image for a target."""
     return f"{HOLD_PREFIX}{target}-{digest.partition(':')[2][:8]}"
+
+
+def look_name(image_id: str) -> str:
+    """The never-started container by which one looks at an image."""
+    return f"listener-look-{image_id.rpartition(':')[2][:12]}"
 
 
 def hold_tag(target: str, digest: str) -> tuple[str, str]:
