@@ -7,6 +7,7 @@ from typing import Any
 
 from listener.deploy.outcomes import Planned
 from listener.drivers.clone import CloneError, plan_clone
+from listener.drivers.copies import find_copies
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
@@ -17,7 +18,7 @@ from listener.model.reference import parse_reference
 
 
 async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple[str, ...]:
-    """The sentences of a dry run. Raises CannotSwapError where the clone cannot be planned."""
+    """The sentences of a dry run. Raises CannotSwapError where a deployment would end for it."""
     old, new, target = planned.old, planned.new, journal.target
     image: dict[str, Any] | None = None
     with suppress(NotFound):
@@ -29,6 +30,7 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
         clone = plan_clone(before(old), new.reference, setting)
     except CloneError as problem:
         raise CannotSwapError(f"the new container could not be created: {problem}") from None
+    named, found, notes = await find_copies(engine, before(old))
     return Preview(
         strategy=planned.strategy,
         because=planned.because,
@@ -39,4 +41,6 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
         settings=target.settings,
         image=image,
         dependents=tuple(one.name for one in planned.dependents),
+        copies=(*named, *found),
+        uncopied=tuple(notes),
     ).sentences()

@@ -49,12 +49,7 @@ async def carry_copies(engine: Engine, old: Snapshot, new: Snapshot) -> tuple[st
     the label ``listener.copy`` names. Answers a sentence for each. Raises CannotSwapError where
     one of them cannot be copied.
     """
-    labels = old.config.get("Labels") or {}
-    notes: list[str] = []
-    named = [path for path in named_paths(labels.get(COPY, "")) if _in_layer(path, old, notes)]
-    found = []
-    if COMPOSE_PROJECT in labels:
-        found = await _search(engine, old, named, notes)
+    named, found, notes = await find_copies(engine, old)
     for path in named:
         await _carry(engine, old, new, path, None)
         notes.append(f"{path} was copied from the old container, as the label {COPY} asks")
@@ -63,6 +58,19 @@ async def carry_copies(engine: Engine, old: Snapshot, new: Snapshot) -> tuple[st
         await _carry(engine, old, new, path, _moment(new.inspect.get("Created")))
         notes.append(f"{path} was copied from the old container, into which someone had copied it")
     return tuple(notes)
+
+
+async def find_copies(engine: Engine, old: Snapshot) -> tuple[list[str], list[str], list[str]]:
+    """What is to be copied: the paths that the label names, those that are found, and sentences
+    on what is not. Raises CannotSwapError where that cannot be told.
+    """
+    labels = old.config.get("Labels") or {}
+    notes: list[str] = []
+    named = [path for path in named_paths(labels.get(COPY, "")) if _in_layer(path, old, notes)]
+    found = []
+    if COMPOSE_PROJECT in labels:
+        found = await _search(engine, old, named, notes)
+    return named, found, notes
 
 
 def named_paths(label: str) -> list[str]:

@@ -32,7 +32,8 @@ class Preview:
     """All that is known before anything is changed.
 
     `image` is the Config of the new image, None where it is not on the engine yet. `dependents`
-    are the names of the containers that would be created again with it.
+    are the names of the containers that would be created again with it, `copies` the files that
+    would be copied from the old container, `uncopied` sentences on those that would not.
     """
 
     strategy: Strategy
@@ -44,6 +45,8 @@ class Preview:
     settings: TargetSettings
     image: Document | None
     dependents: Sequence[str] = ()
+    copies: Sequence[str] = ()
+    uncopied: Sequence[str] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """The plan, a sentence each, in the order in which people ask."""
@@ -55,6 +58,7 @@ class Preview:
             *(f"keeps {what}: {names}" for what, names in self._kept(old) if names),
             *self._image_defaults(old),
             *self.clone.notes,
+            *self.uncopied,
             *self._around(),
         )
 
@@ -69,6 +73,7 @@ class Preview:
         yield "networks", ", ".join(_networks(self.clone))
         yield "limits", _listed(name for name in names if _LIMITS.fullmatch(name))
         yield "settings", _listed(name for name in names if not _LIMITS.fullmatch(name))
+        yield "files that were copied into it", _listed(self.copies)
 
     def _image_defaults(self, old: Snapshot) -> Iterator[str]:
         """What is not the user's and so gives way to the new image's own."""

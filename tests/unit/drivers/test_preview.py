@@ -155,6 +155,13 @@ def test_what_would_run_around_the_swap_is_told() -> None:
     assert replace(asked, old=stopped).sentences()[-1] == "it does not run, and would stay stopped"
 
 
+def test_files_that_would_be_copied_are_named() -> None:
+    asked = replace(preview(container(), {}), copies=["/etc/app.conf"], uncopied=["/x was not"])
+    told = asked.sentences()
+    assert "keeps files that were copied into it: /etc/app.conf" in told
+    assert "/x was not" in told
+
+
 def test_what_this_host_cannot_keep_is_told() -> None:
     lost = replace(OLD_API, cgroup_v2=True)
     old = container(None, {"OomKillDisable": True})
