@@ -79,7 +79,7 @@ class Scene:
         named = world.name(APP)
         running = [name for name, state in beside.items() if state == "running"]
         assert [name for name in running if name.startswith(named)] == [named]
-        assert after["HostConfig"]["PortBindings"] == self.first["HostConfig"]["PortBindings"]
+        assert ports(after) == ports(self.first)
         assert policy(after) == policy(self.first)
         assert endpoints(after) == endpoints(self.first)
         assert mounts(after) == mounts(self.first)
@@ -119,3 +119,9 @@ def endpoints(inspect: dict[str, Any]) -> dict[str, set[str]]:
     found = inspect["NetworkSettings"]["Networks"]
     own = {inspect["Id"][:12]}
     return {name: set(endpoint["Aliases"] or ()) - own for name, endpoint in found.items()}
+
+
+def ports(inspect: dict[str, Any]) -> dict[str, Any]:
+    """The ports that a container asks for."""
+    asked: dict[str, Any] | None = inspect["HostConfig"]["PortBindings"]
+    return asked or {}
