@@ -195,7 +195,12 @@ class Acts:
         )
         if verdict.kind == "healthy":
             return Healthy(verdict.reason)
-        return Sick(verdict.kind, verdict.reason, await self._last_lines(journal))
+        reason = verdict.reason
+        if verdict.kind == "exited" and removes_itself(journal):
+            began = journal.deployment.started_at or journal.baseline.watch_began
+            code = await self._way_back.exit_code(journal.baseline.container_id, began)
+            reason += "" if code is None else f", with code {code}"
+        return Sick(verdict.kind, reason, await self._last_lines(journal))
 
     async def _watch_old(self, journal: Journal) -> Outcome:
         old, _ = parts(journal)

@@ -31,6 +31,9 @@ class Creation(Stage):
         setting = self.setting(journal)
         try:
             clone = plan_clone(before(old), new.reference, setting)
+            for network in self.endpoints(journal):
+                # The engine takes the name of one that is gone, and finds out at the start.
+                await self.engine.inspect_network(network)
             container_id, warnings = await self.engine.create_container(name, clone.body)
             for network, endpoint in clone.networks.items():
                 await self.engine.connect_network(network, container_id, endpoint)

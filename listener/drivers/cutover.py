@@ -13,7 +13,7 @@ from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import NotFound
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name
-from listener.drivers.stage import ReplacedError, Stage, name_of, parts
+from listener.drivers.stage import ReplacedError, Stage, StartError, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -52,7 +52,10 @@ class Cutover(Stage):
         await self.start(fresh["Id"])
         fault_point("started")
         # It was created for this: a restart that is counted already is one of a loop.
-        now = await baseline_of(self.engine, fresh["Id"])
+        try:
+            now = await baseline_of(self.engine, fresh["Id"])
+        except NotFound:
+            raise StartError("did not start: it ended at once and removed itself") from None
         baseline = now.model_copy(update={"restart_count": 0})
         return baseline, await self._gap(old.id, baseline)
 

@@ -6,8 +6,10 @@ gives no answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from listener.drivers.current import CannotSwapError
@@ -18,6 +20,7 @@ from listener.drivers.snapshot import Setting, Snapshot
 from listener.model.journal import Journal, NewContainer, OldContainer
 
 _ENGINE_PATIENCE = 10
+_RECALL_WITHIN = 1.0
 
 
 class ReplacedError(Exception):
@@ -78,6 +81,16 @@ class Stage:
             return tuple(await self.engine.logs(container, tail=100))
         except EngineError as problem:
             return (f"its log cannot be read: {problem}",)
+
+    async def exit_code(self, container: str, since: datetime) -> int | None:
+        """With which code a container ended that is gone by now; None where it is not known."""
+        ends = {"container": [container], "event": ["die"]}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RECALL_WITHIN):
+                # The engine remembers some hundred events, and goes on with those to come.
+                async for event in self.engine.events(ends, since=since.timestamp()):
+                    return int(event["Actor"]["Attributes"]["exitCode"])
+        return None
 
     def setting(self, journal: Journal) -> Setting:
         """What surrounds this swap, for the plan of the clone."""
