@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import socket
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
-from listener.drivers.holds import PIN
+from listener.drivers.helper import HELPER_LABEL
 from listener.drivers.images import digests_of
-from listener.drivers.names import parse_parked
+from listener.drivers.mainstays import Mainstay, mainstay_at, serves
+from listener.drivers.names import PIN, parse_parked
+from listener.drivers.own import is_own
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import TagPolicy, Target, TargetSettings
 
@@ -21,7 +22,6 @@ HealthWord = Literal["healthy", "unhealthy", "starting", "running", "stopped", "
 
 # Compose gives a container that it is replacing a name like this for a moment.
 _COMPOSE_TEMPORARY = re.compile(r"[0-9a-f]{12}_.+")
-_OWN_MOUNTS = Path("/proc/self/mountinfo")
 
 
 class Discovery:
@@ -33,7 +33,6 @@ class Discovery:
         self._settings = settings
         self._alone = alone
         self._known: dict[str, Target] = {}
-        self._self_id = _own_container()
 
     async def targets(self) -> list[Target]:
         """All targets of this host as they are now, by name. Raises EngineAway."""
@@ -49,11 +48,12 @@ class Discovery:
             and (self._alone or settings.host is not None or settings.container in summaries)
         }
         taken = {target.container for target in found.values()}
+        relied_on = self._relied_on(list(summaries.values()))
         for name, summary in summaries.items():
             if name not in taken and name not in found:
                 target = await self._labelled(name, summary)
                 if target is not None:
-                    found[name] = target
+                    found[name] = _left_alone(target, relied_on.get(summary["Id"]))
         ids = {summary["Id"] for summary in summaries.values()}
         self._known = {id_: target for id_, target in self._known.items() if id_ in ids}
         return [found[name] for name in sorted(found)]
@@ -132,10 +132,31 @@ class Discovery:
             image_id=image_id,
             digests=digests,
             health=_health(summary),
+            own=is_own(summary["Id"]),
         )
         bound = target.model_copy(update={"problem": self._problem(target, summary)})
         self._known[summary["Id"]] = bound
         return bound
+
+    def _relied_on(self, summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Container id -> what it is to this program, of those that it stands on."""
+        own = next((one for one in summaries if is_own(one["Id"])), None)
+        return {
+            summary["Id"]: mainstay.what
+            for mainstay in self._mainstays(summaries)
+            for summary in summaries
+            if summary is not own and serves(summary, mainstay, own)
+        }
+
+    def _mainstays(self, summaries: Sequence[Mapping[str, Any]]) -> list[Mainstay]:
+        settings = self._settings
+        urls = [("the way to the engine", settings.engine)]
+        if settings.redis is not None:
+            urls.append(("the Redis", settings.redis))
+        hosts = {*settings.registries, *settings.aliases(), *_registries(summaries)}
+        urls += [("the registry", f"//{host}") for host in sorted(hosts)]
+        found = (mainstay_at(what, url) for what, url in urls)
+        return [mainstay for mainstay in found if mainstay is not None]
 
     def _reference(self, spelling: str, settings: TargetSettings) -> Reference:
         if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", spelling):
@@ -164,8 +185,8 @@ class Discovery:
             return "it is a task of a Swarm service, which Swarm itself replaces"
         if "PODMAN_SYSTEMD_UNIT" in labels:
             return "it belongs to a systemd unit, which would create it again"
-        if self._self_id and target.container_id.startswith(self._self_id):
-            return "it is this program itself"
+        if target.own and not self._settings.self_update:
+            return "it is this program itself: set self_update: true if it shall replace itself"
         return None
 
     async def _facts(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
@@ -182,12 +203,25 @@ def _eligible(summary: Mapping[str, Any]) -> str | None:
     """The name of a container that may be a target; None for what stands beside one."""
     names: list[str] = [name[1:] for name in summary.get("Names") or () if name.count("/") == 1]
     labels = summary.get("Labels") or {}
-    if not names or PIN in labels or labels.get("com.docker.compose.oneoff") == "True":
+    if not names or PIN in labels or HELPER_LABEL in labels:
+        return None
+    if labels.get("com.docker.compose.oneoff") == "True":
         return None
     name = names[0]
     if parse_parked(name) or _COMPOSE_TEMPORARY.fullmatch(name):
         return None
     return name
+
+
+def _left_alone(target: Target, what: str | None) -> Target:
+    """The target, refused where a label alone asks to replace what this program stands on."""
+    if what is None or target.problem is not None:
+        return target
+    problem = (
+        f"it is {what}, which this program relies on: name it under targets: in the "
+        "configuration's file if it shall be replaced all the same"
+    )
+    return target.model_copy(update={"problem": problem})
 
 
 def _own_policy(reference: Reference) -> TagPolicy | None:
@@ -206,12 +240,10 @@ def _health(summary: Mapping[str, Any]) -> HealthWord:
     return "starting" if "(health: starting)" in status else "running"
 
 
-def _own_container() -> str:
-    """The id of the container that this process runs in, or its beginning; empty outside."""
-    try:
-        text = _OWN_MOUNTS.read_text()
-    except OSError:
-        return ""
-    # The engine mounts a container's own /etc/hostname from a folder named after its id.
-    match = re.search(r"/containers/([0-9a-f]{64})/hostname", text)
-    return match[1] if match else socket.gethostname() if Path("/.dockerenv").exists() else ""
+def _registries(summaries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The registries that the images of containers come from."""
+    found = set()
+    for summary in summaries:
+        with suppress(BadReference):
+            found.add(parse_reference(str(summary.get("Image", ""))).registry)
+    return found

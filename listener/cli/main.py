@@ -36,6 +36,7 @@ _VERBS = {
     "cancel": "acting",
     "replay": "acting",
 }
+_INTERNAL = {"replace": "replacing"}
 _INTERRUPTED = 130
 
 
@@ -46,7 +47,7 @@ class _Verbs(click.Group):
         return list(_VERBS)
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        module = _VERBS.get(cmd_name)
+        module = (_VERBS | _INTERNAL).get(cmd_name)
         if module is None:
             return None
         command = getattr(import_module(f"listener.cli.{module}"), cmd_name)

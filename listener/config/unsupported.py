@@ -35,7 +35,6 @@ class Row:
 
 TOP = (
     Row("notify", harmless=([],)),
-    Row("self_update", harmless=(False, "false")),
     Row("redis", prefix="redis+sentinel://"),
 )
 TARGET = (

@@ -20,6 +20,7 @@ from listener.deploy.outcomes import (
 )
 from listener.deploy.preparing import GiveUp, Preparing
 from listener.deploy.progress import PullProgress
+from listener.deploy.replace import Quiet, Replacing
 from listener.deploy.retention import another_good, good_new, with_good
 from listener.deploy.route import WAY_BACK
 from listener.deploy.wanted import Wanted
@@ -47,6 +48,7 @@ from listener.registry import Credentials
 
 # What a proxy or a client began with the old container, it may end with it.
 _DRAIN = 10.0
+_AFTER_REPLACE = frozenset({*WAY_BACK, Phase.COMMIT, Phase.DISCARD, Phase.STEP_ASIDE})
 
 
 class Acts:
@@ -58,8 +60,10 @@ class Acts:
         credentials: Credentials,
         wanted: Wanted,
         give_up: GiveUp,
+        quiet: Quiet,
     ) -> None:
         self._engine = engine
+        self._replacing = Replacing(engine, quiet)
         self._checks = Checks(engine)
         self._preparing = Preparing(engine, credentials, wanted, self._checks, give_up)
         self._creation = Creation(engine)
@@ -88,6 +92,8 @@ class Acts:
         return outcome
 
     async def _perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+        if journal.target.own and journal.phase in _AFTER_REPLACE:
+            await self._replacing.dismiss(journal)
         match journal.phase:
             case Phase.RESOLVE:
                 return await self._preparing.resolve(journal, memory)
@@ -99,6 +105,8 @@ class Acts:
                 return await self._preparing.preflight(journal, memory)
             case Phase.RELEASE:
                 return await self._checks.release(journal)
+            case Phase.REPLACE:
+                return await self._replacing.replace(journal, memory)
             case Phase.COMMIT:
                 return await self._commit(journal, memory)
             case Phase.PROVE | Phase.WATCH:

@@ -26,6 +26,7 @@ from listener.deploy.outcomes import (
     Faulted,
     Gone,
     Healthy,
+    Helped,
     Nothing,
     Outcome,
     Overtaken,
@@ -70,6 +71,8 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
             return _go(journal, Phase.STEP_ASIDE, verdict=because)
         case Gone():
             return _go(journal, Phase.REVIVE)
+        case Helped(told):
+            return _go_on(journal, told)
         case Faulted():
             return _faulted(journal, outcome, now)
         case Sick():
@@ -110,6 +113,18 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
             return _next(journal, now)
 
 
+def _go_on(journal: Journal, told: Journal) -> Journal:
+    """What the helper did is this deployment's own; its last act is done once more, or ended."""
+    deployment, begun = told.deployment, len(journal.deployment.steps)
+    facts = {
+        "steps": (*journal.deployment.steps, *deployment.steps[begun:-1]),
+        "gap_seconds": deployment.gap_seconds,
+        "logs": deployment.logs,
+    }
+    known = {name: getattr(told, name) for name in _HELPED}
+    return _go(journal, told.phase, deployment=facts, **known)
+
+
 def _next(journal: Journal, now: datetime) -> Journal:
     match journal.phase:
         case Phase.COMMIT if journal.verdict is not None:
@@ -133,6 +148,7 @@ def _next(journal: Journal, now: datetime) -> Journal:
 
 
 _PLANNED = ("old", "new", "strategy", "dependents")
+_HELPED = ("old", "new", "baseline", "verdict", "sick", "untaken")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _NO_WAY_BACK = (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
 
@@ -191,6 +207,8 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             return detail
         case Gone(reason) | Revived(_, _, _, reason):
             return reason
+        case Helped(told):
+            return f"the helper ended: {told.deployment.reason or told.verdict or 'in the middle'}"
         case Created(_, warnings):
             return "; ".join(warnings) or None
         case Planned():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from listener.model.journal import Baseline, NewContainer, OldContainer
+from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
 from listener.model.target import Good, Strategy
 
 SickKind = Literal["unhealthy", "exited", "start_error", "disturbed", "release"]
@@ -123,6 +123,13 @@ class Revived:
 
 
 @dataclass(frozen=True, slots=True)
+class Helped:
+    """A helper did the swap, or is lost: its journal as far as it got, to go on with."""
+
+    told: Journal
+
+
+@dataclass(frozen=True, slots=True)
 class Replaced:
     """Someone else put another container in the target's place: hands off."""
 
@@ -151,6 +158,7 @@ Outcome = (
     | Sick
     | Gone
     | Revived
+    | Helped
     | Replaced
     | Faulted
 )

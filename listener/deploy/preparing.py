@@ -25,6 +25,7 @@ from listener.drivers.dependents import find_dependents
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound, PullFault
 from listener.drivers.holds import Holds
+from listener.drivers.own import is_own
 from listener.drivers.pull import pull_with_retries
 from listener.drivers.stage import before, parts
 from listener.drivers.strategy import choose_strategy
@@ -32,7 +33,7 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment
 from listener.model.journal import Journal, NewContainer
 from listener.model.reference import parse_reference
-from listener.model.target import Memory
+from listener.model.target import Memory, Strategy
 from listener.registry import Credentials
 
 _LOOK_EVERY = 0.5
@@ -98,7 +99,17 @@ class Preparing:
             self._engine, journal.target, deployment.tag, deployment.to_digest or ""
         )
         dependents = await find_dependents(self._engine, old.inspect)
-        strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
+        lives = next((one.name for one in dependents if is_own(one.id)), None)
+        if lives is not None:
+            raise CannotSwapError(
+                f"this program itself, container {lives}, lives off {old.name}: it cannot replace"
+                " both; give it a network and volumes of its own"
+            )
+        if journal.target.own:
+            strategy: Strategy = "recreate"
+            because = "it is this program's own container, which a helper container replaces"
+        else:
+            strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
         if old.inspect["HostConfig"].get("AutoRemove"):
             if dependents:
                 raise CannotSwapError(

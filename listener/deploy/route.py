@@ -7,6 +7,11 @@
     start-first:  BOOT, PROVE, [AFTER_START], HANDOVER, [BEFORE_STOP], RETIRE, DISARM, WATCH
     warm:         the same; the new one boots on a network of its own, and the networks change hands
 
+    own container: RESOLVE, PLAN, PULL, [RELEASE], TAG, REPLACE, COMMIT
+
+The last is this program's own: in REPLACE a helper goes the way of a recreate, from CREATE on. It
+gets no preflight, since a second listener would work on the same engine.
+
 In brackets: where the target asks for it, or containers live off its own (ADOPT).
 """
 
@@ -23,6 +28,7 @@ _STATE_OF = {
     Phase.PREFLIGHT: State.CHECKING,
     Phase.RELEASE: State.CHECKING,
     Phase.TAG: State.SWAPPING,
+    Phase.REPLACE: State.SWAPPING,
     Phase.CREATE: State.SWAPPING,
     Phase.BEFORE_STOP: State.SWAPPING,
     Phase.CUTOVER: State.SWAPPING,
@@ -55,9 +61,11 @@ def route(journal: Journal) -> tuple[Phase, ...]:
         # It was stopped and stays so: there is nothing to prove and nobody to hand over from.
         return (*first, *made, Phase.CUTOVER, *adopt, Phase.COMMIT)
     if journal.deployment.trigger is not Trigger.ROLLBACK:
-        first += (Phase.PREFLIGHT,) if settings.preflight else ()
+        first += (Phase.PREFLIGHT,) if settings.preflight and not journal.target.own else ()
         # A way back must not run the old version's migrations over the new one's data.
         first += (Phase.RELEASE,) if settings.release else ()
+    if journal.target.own:
+        return (*first, Phase.TAG, Phase.REPLACE, Phase.COMMIT)
     before_stop = (Phase.BEFORE_STOP,) if hooks.before_stop else ()
     after_start = (Phase.AFTER_START,) if hooks.after_start else ()
     if journal.strategy == "recreate":
@@ -71,6 +79,8 @@ def route(journal: Journal) -> tuple[Phase, ...]:
 def untouched(journal: Journal) -> bool:
     """Whether the announced act comes before anything is done to the container that serves."""
     way = route(journal)
+    if Phase.REPLACE in way:
+        return journal.phase in way[: way.index(Phase.REPLACE) + 1]
     turn = Phase.CUTOVER if Phase.CUTOVER in way else Phase.HANDOVER
     return journal.phase in way[: way.index(turn)]
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +22,7 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Journal, Phase
 from listener.model.target import Bad, Memory
-from listener.store import LeaseLost, Ledger, Unavailable
+from listener.store import LeaseLost, Unavailable
 from listener.telemetry import Metrics, RollbackReason
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,23 @@ _REPORT_EVERY = 1.0
 _UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 
 
+class Records(Protocol):
+    """Where journals are saved: Redis, or the file of a helper."""
+
+    async def save(self, journal: Journal) -> None:
+        """Keeps the journal and the record of its deployment."""
+
+    async def record(self, deployment: Deployment) -> None:
+        """Keeps the record alone."""
+
+    async def journals(self) -> list[Journal]:
+        """Those of the deployments that have not ended."""
+
+
 class Runner:
     """Saves the journal before each act, waits out engine and Redis, and counts what happened."""
 
-    def __init__(self, engine: Engine, acts: Acts, ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, acts: Acts, ledger: Records, metrics: Metrics) -> None:
         self._engine = engine
         self._acts = acts
         self._ledger = ledger

@@ -24,6 +24,7 @@ class Phase(StrEnum):
     PREFLIGHT = "preflight"
     RELEASE = "release"
     TAG = "tag"
+    REPLACE = "replace"
     CREATE = "create"
     BOOT = "boot"
     PROVE = "prove"

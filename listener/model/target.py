@@ -194,8 +194,8 @@ class Target(Noun):
     `image` is the normal form (``registry/repository``), `spelling` how the container itself
     names it, `tag` the tag in that spelling (``latest`` where it has neither tag nor digest, None
     where it has a digest only), `policy` the tags that it follows. `digests` are all digests that
-    the running image is known by. `problem` says why it cannot be deployed; then fields of what
-    runs may be empty.
+    the running image is known by. `own` says that this program itself runs in it. `problem` says
+    why it cannot be deployed; then fields of what runs may be empty.
     """
 
     name: str
@@ -211,6 +211,7 @@ class Target(Noun):
     image_id: str = ""
     digests: tuple[str, ...] = ()
     health: Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"] = "absent"
+    own: bool = False
     problem: str | None = None
 
 

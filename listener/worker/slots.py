@@ -8,6 +8,7 @@ import structlog
 
 from listener.config import Settings
 from listener.deploy.reconstruction import Reconstruction
+from listener.deploy.replace import left_behind
 from listener.deploy.runner import Runner, final_memory, rollback_reason
 from listener.deploy.salvage import Salvage
 from listener.deploy.scene import Scene, scenes
@@ -55,6 +56,7 @@ class Slots:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._replacing: str | None = None
 
     def wake(self) -> None:
         """Something may be ready to run."""
@@ -79,6 +81,12 @@ class Slots:
                 step=str(journal.phase),
             )
             self._begin(journal)
+        if not any(journal.target.own for journal in journals):
+            orphan = await left_behind(self._engine)
+            mine = orphan is not None and orphan.target.host == self._settings.host
+            if orphan is not None and mine and orphan.target.name not in self._tasks:
+                journals.append(orphan)
+                await self._adopt(orphan)
         journalled = {journal.target.container for journal in journals}
         for scene in await scenes(self._engine):
             if scene.name not in journalled:
@@ -93,6 +101,12 @@ class Slots:
         target = await self._discovery.parked(scene.name, summary)
         if target is None or self._lanes.running(target.name):
             return
+        if target.own:
+            log.error(
+                "a replacement of this program was left half done: look at what stands beside it",
+                container=scene.name,
+            )
+            return
         journal = None
         try:
             phase = await salvage.mend(scene, target)
@@ -105,11 +119,15 @@ class Slots:
                 container=scene.name,
                 reason=str(problem),
             )
-        if journal is None:
-            return
-        if not (await self._overview.memory(target.name)).good:
+        if journal is not None:
+            await self._adopt(journal)
+
+    async def _adopt(self, journal: Journal) -> None:
+        """Goes on with a deployment that Redis does not know."""
+        name = journal.target.name
+        if not (await self._overview.memory(name)).good:
             # Else this deployment's end would let go of all that is held to go back to.
-            await self.recall(target.name)
+            await self.recall(name)
         await self._lanes.adopt(journal.deployment)
         self._begin(journal)
 
@@ -127,7 +145,7 @@ class Slots:
             # Somebody who paused a target and then pushes relies on it.
             await self._overview.read_pauses()
         for waiting in self._lanes.all_waiting():
-            if self._stopping or len(self._tasks) >= self._settings.concurrency:
+            if self._stopping or self._replacing or len(self._tasks) >= self._settings.concurrency:
                 break
             if self._lanes.running(waiting.target) is not None:
                 continue
@@ -170,6 +188,8 @@ class Slots:
 
     def _begin(self, journal: Journal) -> None:
         name = journal.target.name
+        if journal.phase is Phase.REPLACE:
+            self._replacing = name
         self._tasks[name] = asyncio.create_task(self._run(journal), name=f"deploy {name}")
 
     async def _run(self, journal: Journal) -> None:
@@ -185,6 +205,8 @@ class Slots:
             # The next one for this target may have begun already: its entry stays.
             if self._tasks.get(name) is asyncio.current_task():
                 del self._tasks[name]
+                if self._replacing == name:
+                    self._replacing = None
             self.wake()
 
     async def _end(self, done: Journal, memory: Memory) -> None:
@@ -223,9 +245,19 @@ class Slots:
             return
         await self._overview.publish(self._engine, targets, ended=ended)
 
+    async def alone(self, target: str) -> None:
+        """Begins nothing more until the deployment of `target` ends, and lets the others end."""
+        self._replacing = target
+        while others := [task for name, task in self._tasks.items() if name != target]:
+            log.info("replacing this program: other deployments end first", count=len(others))
+            await asyncio.wait(others)
+
     async def drain(self, grace: float) -> None:
-        """Lets running deployments end within `grace` seconds, then parks them at their step."""
-        running = list(self._tasks.values())
+        """Lets running deployments end within `grace` seconds, then parks them at their step.
+
+        The replacement of this program waits for its end: it is parked at once.
+        """
+        running = [task for name, task in self._tasks.items() if name != self._replacing]
         if running:
             log.info("stopping: waiting for running deployments", count=len(running))
             await asyncio.wait(running, timeout=grace)

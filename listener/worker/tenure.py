@@ -80,7 +80,7 @@ class Tenure:
         self._discovery = Discovery(engine, settings, alone=alone)
         self._lanes = Lanes(ledger, archive)
         self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
-        acts = Acts(engine, credentials, self._wanted, self._give_up)
+        acts = Acts(engine, credentials, self._wanted, self._give_up, self._alone)
         runner = Runner(engine, acts, ledger, metrics)
         self._rehearsals = Rehearsals(runner, self._lanes, self._overview, metrics)
         self._admission = Admission(settings.host, self._lanes, self._rehearsals, metrics)
@@ -232,6 +232,9 @@ class Tenure:
             self._listed_at = -_STALE
             self._changed.set()
         await asyncio.sleep(_RETRY_EVERY)
+
+    async def _alone(self, deployment: Deployment) -> None:
+        await self._slots.alone(deployment.target)
 
     def _give_up(self, deployment: Deployment) -> Outcome | None:
         newer = self._lanes.waiting(deployment.target)

@@ -133,7 +133,6 @@ UNSUPPORTED = [
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
     ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
     ("targets: {web: {\n service: a}}", "2: targets.web.service"),
-    ("self_update: true", "1: self_update"),
     ("notify: [{url: 'slack://x'}]", "1: notify"),
     ("redis: redis+sentinel://a/b", "1: redis"),
 ]

@@ -75,7 +75,7 @@ def test_the_example_fits_the_schema() -> None:
         "lisen: a:1",
         "concurrency: 0",
         "concurrency: many",
-        "self_update: true",
+        "self_update: maybe",
         "shutdown_grace: 30",
         "source: x",
         "hooks: {h: {token: t}}",
