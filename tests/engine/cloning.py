@@ -73,6 +73,9 @@ class Cloning:
     def docker(self, *arguments: str) -> str:
         return self._cli.docker(*arguments)
 
+    def inspect(self, container: str) -> dict[str, Any]:
+        return self._cli.inspect(container)
+
     def feed(self, *arguments: str, content: bytes) -> str:
         """`docker ARGUMENTS` with something on its standard input."""
         return self._cli.docker(*arguments, feed=content)
@@ -90,10 +93,12 @@ class Cloning:
         self._counter += 1
         return f"{self.token}-{self._counter}"
 
-    def image(self, tag: str, defaults: dict[str, Any]) -> str:
+    def image(
+        self, tag: str, defaults: dict[str, Any], files: dict[str, bytes] | None = None
+    ) -> str:
         """Loads an image with exactly these defaults; answers its reference."""
         reference = f"{self.token}:{tag}"
-        layer = _layer()
+        layer = _layer(files or {})
         config = {
             "architecture": "amd64",
             "os": "linux",
@@ -205,9 +210,9 @@ def without(clone: Clone, *path: str) -> Clone:
     return replace(clone, body=body)
 
 
-def _layer() -> bytes:
+def _layer(files: dict[str, bytes]) -> bytes:
     busybox = Path("/bin/busybox").read_bytes()
-    return _tar({"bin/busybox": busybox}, links=PROGRAMS)
+    return _tar({"bin/busybox": busybox, **files}, links=PROGRAMS)
 
 
 def _tar(files: dict[str, bytes], links: tuple[str, ...] = ()) -> bytes:

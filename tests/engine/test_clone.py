@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from cloning import NEW_DEFAULTS, PATH, Cloning, Swapped
+from rows import Check, config, host
 
 import lab.engine
 from listener.drivers.clone import Clone, hold_body
 from listener.model.base import utc_now
 from listener.model.target import Good
-
-Check = Callable[[Swapped], bool]
-
-
-def config(name: str, expected: Any) -> Check:
-    return lambda swapped: swapped.new.config.get(name) == expected
-
-
-def host(name: str, expected: Any) -> Check:
-    return lambda swapped: swapped.new.host.get(name) == expected
 
 
 def hostname_is_its_own(swapped: Swapped) -> bool:
@@ -31,6 +21,10 @@ def hostname_is_its_own(swapped: Swapped) -> bool:
 
 def env(swapped: Swapped) -> set[str]:
     return set(swapped.new.config["Env"])
+
+
+def exposes(*ports: str) -> Check:
+    return lambda swapped: set(swapped.new.config["ExposedPorts"]) == set(ports)
 
 
 ALL_NEW = {
@@ -162,6 +156,29 @@ ROWS: list[tuple[str, list[str], tuple[str, ...], Check]] = [
         host("Tmpfs", {"/t": "size=1m,mode=1770"}),
     ),
     ("a terminal", ["-t", "-i"], (), config("Tty", True)),
+    (
+        "an open input",
+        ["-i", "-a", "stdin"],
+        (),
+        lambda s: (
+            [s.new.config[n] for n in ("OpenStdin", "StdinOnce", "AttachStdin")] == [True] * 3
+        ),
+    ),
+    ("a domain", ["--domainname", "example.org"], (), config("Domainname", "example.org")),
+    (
+        "variables that are the image's by name only",
+        ["-e", "ONLY_OLD=mine"],
+        (),
+        lambda s: env(s) == NEW_ENV | {"ONLY_OLD=mine"},
+    ),
+    (
+        "a health check of its own without the old image's pace",
+        ["--health-cmd", "cat"],
+        (),
+        config("Healthcheck", NEW_DEFAULTS["Healthcheck"] | {"Test": ["CMD-SHELL", "cat"]}),
+    ),
+    ("a port exposed and not published", ["--expose", "9001"], (), exposes("82/tcp", "9001/tcp")),
+    ("a port that was exposed by the old image only", [], (), exposes("82/tcp")),
 ]
 
 
