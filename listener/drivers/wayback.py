@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from listener.drivers.current import CannotSwapError, baseline_of
+from listener.drivers.current import CannotSwapError, baseline_of, removes_itself
 from listener.drivers.errors import EngineError
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name, parse_parked, warm_network
@@ -52,9 +52,10 @@ class WayBack(Stage):
         if fresh is not None and name_of(fresh) == old.name:
             await self.move_away(fresh, parked_name(old.name, "bad", journal.deployment.id))
         fault_point("unnamed")
-        if name_of(current) != old.name:
-            await self.take_name(old.id, old.name)
-        fault_point("renamed")
+        # A bad one with --rm goes when it is stopped, and no name would tell any more what is due.
+        named_last = removes_itself(journal)
+        if not named_last:
+            await self._take_own_name(journal, current)
         await put_back_tag(self.engine, journal)
         policy = restart_policy(old.inspect["HostConfig"].get("RestartPolicy"))
         if policy:
@@ -68,6 +69,14 @@ class WayBack(Stage):
                 await self.start(old.id)
             except StartError as problem:
                 raise CannotSwapError(str(problem)) from None
+        if named_last:
+            await self._take_own_name(journal, current)
+
+    async def _take_own_name(self, journal: Journal, current: Mapping[str, Any]) -> None:
+        old, _ = parts(journal)
+        if name_of(current) != old.name:
+            await self.take_name(old.id, old.name)
+        fault_point("renamed")
 
     async def step_aside(self, journal: Journal) -> None:
         """Leaves the name to whoever took it, and takes away what stands beside it."""
