@@ -8,6 +8,11 @@ from listener.drivers.stage import parts
 from listener.model.journal import Journal, Phase
 
 
+_BEFORE_TAG = frozenset(
+    {Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.PREFLIGHT, Phase.RELEASE, Phase.DISCARD}
+)
+
+
 async def move_tag(engine: Engine, reference: str, image_id: str) -> None:
     """Makes the local tag mean the new image; a reference by digest has none to move."""
     if "@" not in reference:
@@ -17,7 +22,8 @@ async def move_tag(engine: Engine, reference: str, image_id: str) -> None:
 async def put_back_tag(engine: Engine, journal: Journal) -> None:
     """Makes the local tag mean what it meant before, unless it was never moved by this swap."""
     old, new = parts(journal)
-    moved = any(step.name == Phase.TAG for step in journal.deployment.steps)
+    # A journal that was written anew after its loss begins with a later act.
+    moved = any(step.name not in _BEFORE_TAG for step in journal.deployment.steps)
     if not moved or "@" in new.reference or not new.image_id:
         return
     try:
