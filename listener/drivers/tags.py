@@ -7,7 +7,6 @@ from listener.drivers.errors import NotFound
 from listener.drivers.stage import parts
 from listener.model.journal import Journal, Phase
 
-
 _BEFORE_TAG = frozenset(
     {Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.PREFLIGHT, Phase.RELEASE, Phase.DISCARD}
 )
