@@ -4,6 +4,7 @@ BIN := .venv/bin
 CODE := listener lab demo bench tests
 # The tests of single rooms are free in their types; what all of them stand on is not.
 TYPED := listener lab demo bench tests/conftest.py tests/fundamentals
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,11 @@ test-unit: setup ## Rules without any I/O
 test-store: setup ## On a real Redis
 test-engine: setup ## On a real engine and registry
 test-chaos: setup ## kill -9 at every step, and at random
-test-fundamentals test-unit test-store test-engine test-chaos: test-%:
+test-unit test-store: test-%:
 	$(PYTEST) tests/$*
+# These wait for containers most of the time, and each has a world of its own.
+test-fundamentals test-engine test-chaos: test-%:
+	$(BIN)/python -m lab.shared_engine $(PYTEST) -n $(WORKERS) tests/$*
 
 chaos: export CHAOS_KILLS = 50
 chaos: export CHAOS_SECONDS = 600
