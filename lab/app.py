@@ -1,7 +1,8 @@
 """A tiny web app in as many states of health as an app can be in.
 
-Every release is an image of two layers: a static busybox with the scripts below, the same for all,
-and one small layer with the version and the behaviour. Built here in memory, without an engine.
+Every release is an image of two layers: a static busybox with the scripts below, the same for all
+that bear the same labels, and one small layer with the version and the behaviour. Built here in
+memory, without an engine.
 """
 
 from __future__ import annotations
@@ -146,7 +147,8 @@ def build(release: Release, labels: Mapping[str, str]) -> Image:
         "app/seconds": (str(release.seconds).encode(), 0o644),
         "www/index.html": (f"{release.version}\n".encode(), 0o644),
     }
-    layers = (_base(), _layer(_tar(own)))
+    # Sessions share no layer: an engine that removes one's images takes nothing from another's.
+    layers = (_base("".join(labels.values())), _layer(_tar(own)))
     settings: dict[str, Any] = {
         "Cmd": ["/app/absent" if release.behaviour is Behaviour.MISSING else "/app/run"],
         "Env": ["PATH=/bin", f"APP_VERSION={release.version}", *release.env],
@@ -180,9 +182,10 @@ def _healthcheck(check: Check) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=1)
-def _base() -> Layer:
+@lru_cache(maxsize=8)
+def _base(session: str) -> Layer:
     files: dict[str, tuple[bytes, int]] = {
+        "etc/session": (f"{session}\n".encode(), 0o644),
         "bin/busybox": (Path(program("busybox")).resolve().read_bytes(), 0o755),
         "app/run": (_RUN.encode(), 0o755),
         "app/check": (_CHECK.encode(), 0o755),

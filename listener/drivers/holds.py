@@ -60,8 +60,23 @@ class Holds:
             if f"{PIN}.deployment" in labels:
                 tag = labels.get(f"{PIN}.tag")
                 await self.let_go(target, digest, summary["ImageID"], repository, tag)
-            else:  # somebody else pulled it: it is not ours to remove
-                await self._engine.untag(":".join(hold_tag(target, digest)))
+            else:
+                await self._unname(target, digest, summary["ImageID"])
+
+    async def _unname(self, target: str, digest: str, image_id: str) -> None:
+        """Takes our name off an image that somebody else brought, unless it is the last one.
+
+        It is not ours to remove; where a tag moved on, the containerd store keeps no other name.
+        """
+        repository, tag = hold_tag(target, digest)
+        try:
+            image = await self._engine.inspect_image(image_id)
+        except NotFound:
+            return
+        names = (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))
+        ours = parse_reference(repository).name
+        if any(parse_reference(name).name != ours for name in names):
+            await self._engine.untag(f"{repository}:{tag}")
 
     async def let_go(
         self, target: str, digest: str, image_id: str, repository: str, tag: str | None
@@ -75,9 +90,12 @@ class Holds:
             image = await self._engine.inspect_image(image_id)
         except NotFound:
             return
-        ours = {(repository, tag)}
         names = {name: parse_reference(name) for name in image.get("RepoTags") or ()}
-        if any((name.name, name.tag) not in ours for name in names.values()):
+        # The containerd store counts a reference by digest, which every pull makes, among the tags.
+        if any(
+            name.name != repository or (name.tag != tag and name.digest is None)
+            for name in names.values()
+        ):
             return
         for name in (*names, f"{repository}@{digest}"):
             await self._engine.untag(name)

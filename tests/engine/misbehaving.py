@@ -40,7 +40,10 @@ class Misbehaving:
             return web.json_response({})
         if reference in self.hanging:
             return await self._hang(request, reference)
-        return self.on_blob(reference) or web.Response(body=self.blobs[reference])
+        # A manifest that is not found is asked for among the blobs too.
+        blob = self.blobs.get(reference)
+        found = web.Response(status=404) if blob is None else web.Response(body=blob)
+        return self.on_blob(reference) or found
 
     async def _hang(self, request: web.Request, digest: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": str(len(self.blobs[digest]))})

@@ -65,7 +65,9 @@ async def test_a_pull_shows_its_progress_and_leaves_the_image(
     assert found == await client.inspect_image(f"{image}@{digest}")
     statuses = {one.status for one in seen}
     assert {"Pull complete"} <= statuses or {"Already exists"} <= statuses
-    assert any(one.current is not None and one.total for one in seen)
+    # The containerd store counts bytes every tenth of a second: a small layer is there before.
+    counted = any(one.current is not None and one.total for one in seen)
+    assert counted or client.containerd_store
 
 
 async def test_a_private_registry_takes_the_login_and_nothing_else(
@@ -119,14 +121,18 @@ async def test_an_image_of_another_platform_without_an_index_is_told_too(
 @pytest.mark.parametrize(
     ("answer", "repeats"),
     [
-        pytest.param(lambda: web.Response(status=404), 4, id="missing"),
-        pytest.param(lambda: web.Response(body=b"damaged"), 2, id="damaged"),
+        pytest.param(lambda _: web.Response(status=404), 4, id="missing"),
+        pytest.param(lambda good: web.Response(body=bytes(len(good))), 2, id="damaged"),
     ],
 )
 async def test_a_bad_layer_gets_few_chances(
-    client: Engine, misbehaving: Misbehaving, answer: Callable[[], web.Response], repeats: int
+    client: Engine,
+    misbehaving: Misbehaving,
+    answer: Callable[[bytes], web.Response],
+    repeats: int,
 ) -> None:
-    misbehaving.on_blob = lambda digest: answer() if digest == misbehaving.layer else None
+    good = misbehaving.blobs[misbehaving.layer]
+    misbehaving.on_blob = lambda digest: answer(good) if digest == misbehaving.layer else None
     image = f"{misbehaving.host}/team/web"
     with pytest.raises(PullFault) as fault:
         await client.pull(image, misbehaving.digest, None)
