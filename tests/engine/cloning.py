@@ -7,7 +7,7 @@ import io
 import json
 import secrets
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,8 +63,10 @@ class Swapped:
 class Cloning:
     """A workbench; `clean` removes all that was made on it."""
 
-    def __init__(self, cli: lab.engine.Engine, engine: Engine) -> None:
+    def __init__(self, cli: lab.engine.Engine, engine: Engine, stock: Mapping[str, str]) -> None:
         self.engine = engine
+        self.images = dict(stock)
+        """Name -> reference of the images at hand."""
         self.token = f"lt-clone-{secrets.token_hex(3)}"
         self._cli = cli
         self._made: list[tuple[str, str]] = []
@@ -94,36 +96,17 @@ class Cloning:
         return f"{self.token}-{self._counter}"
 
     def image(
-        self, tag: str, defaults: dict[str, Any], files: dict[str, bytes] | None = None
+        self, name: str, defaults: Mapping[str, Any], files: Mapping[str, bytes] | None = None
     ) -> str:
-        """Loads an image with exactly these defaults; answers its reference."""
-        reference = f"{self.token}:{tag}"
-        layer = _layer(files or {})
-        config = {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": defaults,
-            "rootfs": {
-                "type": "layers",
-                "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],
-            },
-        }
-        manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
-        archive = _tar(
-            {
-                "layer.tar": layer,
-                "config.json": json.dumps(config).encode(),
-                "manifest.json": json.dumps(manifest).encode(),
-            }
-        )
-        self._cli.docker("load", feed=archive)
-        self._made.append(("image", reference))
-        return reference
+        """One more image, with exactly these defaults; answers its reference."""
+        self.images[name] = load_image(self._cli, f"{self.token}:{name}", defaults, files or {})
+        self._made.append(("image", self.images[name]))
+        return self.images[name]
 
     def create(self, *options: str, image: str = "1", command: tuple[str, ...] = ()) -> str:
         """`docker create`; answers the container's name."""
         name = self.name()
-        reference = image if ":" in image else f"{self.token}:{image}"
+        reference = self.images.get(image, image)
         made = self.docker("create", "--name", name, *options, reference, *command)
         self._made.append(("container", made))
         return name
@@ -159,7 +142,7 @@ class Cloning:
         """Plans the clone of a container and has the engine create it."""
         old = await self.snapshot(container)
         setting = setting or await self.setting()
-        reference = image if ":" in image else f"{self.token}:{image}"
+        reference = self.images.get(image, image)
         clone = plan_clone(old, reference, setting)
         new = await self.make(clone)
         return Swapped(old, clone, new, unexplained(clone, old, new, setting))
@@ -210,9 +193,30 @@ def without(clone: Clone, *path: str) -> Clone:
     return replace(clone, body=body)
 
 
-def _layer(files: dict[str, bytes]) -> bytes:
-    busybox = Path("/bin/busybox").read_bytes()
-    return _tar({"bin/busybox": busybox, **files}, links=PROGRAMS)
+def load_image(
+    cli: lab.engine.Engine, reference: str, defaults: Mapping[str, Any], files: Mapping[str, bytes]
+) -> str:
+    """Loads an image with a shell, these files and exactly these defaults; answers `reference`."""
+    layer = _tar({"bin/busybox": Path("/bin/busybox").read_bytes(), **files}, links=PROGRAMS)
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": defaults,
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],
+        },
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    archive = _tar(
+        {
+            "layer.tar": layer,
+            "config.json": json.dumps(config).encode(),
+            "manifest.json": json.dumps(manifest).encode(),
+        }
+    )
+    cli.docker("load", feed=archive)
+    return reference
 
 
 def _tar(files: dict[str, bytes], links: tuple[str, ...] = ()) -> bytes:

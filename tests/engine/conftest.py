@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cloning import NEW_DEFAULTS, OLD_DEFAULTS, Cloning
+from cloning import NEW_DEFAULTS, OLD_DEFAULTS, Cloning, load_image
 from misbehaving import Misbehaving
 
 import lab.engine
@@ -29,15 +29,24 @@ def world(make_world: Callable[..., World]) -> World:
     return make_world(settings={"defaults": defaults})
 
 
+@pytest.fixture(scope="session")
+def stock(engine: lab.engine.Engine) -> Iterator[dict[str, str]]:
+    """The two images between which containers are cloned, by their names on a workbench."""
+    name = f"lt-stock-{secrets.token_hex(3)}"
+    made = {"1": f"{name}:1", "2": f"{name}:2"}
+    for tag, defaults in (("1", OLD_DEFAULTS), ("2", NEW_DEFAULTS)):
+        load_image(engine, made[tag], defaults, {})
+    yield made
+    engine.docker("rmi", "-f", *made.values())
+
+
 @pytest.fixture
-async def bench(engine: lab.engine.Engine) -> AsyncIterator[Cloning]:
+async def bench(engine: lab.engine.Engine, stock: dict[str, str]) -> AsyncIterator[Cloning]:
     """A workbench with the two images; what was made on it is removed after the test."""
     driver = Engine(engine.url)
     await driver.connect()
-    made = Cloning(engine, driver)
+    made = Cloning(engine, driver, stock)
     try:
-        made.image("1", OLD_DEFAULTS)
-        made.image("2", NEW_DEFAULTS)
         yield made
     finally:
         made.clean()

@@ -234,8 +234,9 @@ def definitions(draw: Draw, at: Surroundings) -> Definition:
         options.remove("--no-healthcheck")
     if "--uts" in options:
         options = _without(options, "--hostname", "-h", "--domainname")
-    running = "--rm" not in options and draw(st.booleans())
-    watched = running and (process, command) in SLEEPERS
+    stays = (process, command) in SLEEPERS
+    running = "--rm" not in options and draw(st.sampled_from([stays, True, False]))
+    watched = running and stays
     return Definition(old, new, options, command, connect, running, watched)
 
 

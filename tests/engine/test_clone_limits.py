@@ -113,7 +113,7 @@ async def test_what_the_engine_discards_it_says(bench: Cloning) -> None:
     # Every engine here lacks one of them.
     limits = {"BlkioWeight": 300, "KernelMemoryTCP": 1 << 24, "OomKillDisable": True}
     name = bench.name()
-    body = {"Image": f"{bench.token}:2", "HostConfig": limits}
+    body = {"Image": bench.images["2"], "HostConfig": limits}
     _, warnings = await bench.engine.create_container(name, body)
     bench.docker("rm", "-v", name)
     assert warnings
@@ -129,3 +129,13 @@ async def test_a_bind_mount_whose_source_is_gone_is_refused_at_create(
     with pytest.raises(EngineError, match="bind source path does not exist"):
         await bench.swap(container)
     assert not source.exists()
+
+
+async def test_the_host_port_of_a_clone_answers_although_the_image_exposes_it_no_more(
+    bench: Cloning,
+) -> None:
+    container = bench.create("-p", "127.0.0.1::80")
+    swapped = await bench.swap(container)
+    bench.run(swapped.new.inspect["Id"])
+    running = await bench.snapshot(swapped.new.inspect["Id"])
+    assert running.inspect["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"]

@@ -50,7 +50,7 @@ async def make(bench: Cloning, tmp_path: Path) -> str:
     """Creates and starts the container."""
     main, prefix = bench.network("--ipv6", "--subnet", "fd00:c10e::/64")
     second, second_prefix = bench.network()
-    image = await bench.engine.inspect_image(f"{bench.token}:1")
+    image = await bench.engine.inspect_image(bench.images["1"])
     named = bench.volume()
     (tmp_path / "bound").mkdir()
     container = bench.create(
@@ -79,7 +79,7 @@ async def test_the_clone_of_a_maximal_container_differs_in_nothing(
     bench: Cloning, tmp_path: Path
 ) -> None:
     container = await make(bench, tmp_path)
-    image = await bench.engine.inspect_image(f"{bench.token}:2")
+    image = await bench.engine.inspect_image(bench.images["2"])
     setting = await bench.setting()
     old = await bench.snapshot(container)
     setting = replace(setting, images={old.inspect["Image"]: image["Id"]})
@@ -87,7 +87,7 @@ async def test_the_clone_of_a_maximal_container_differs_in_nothing(
 
     assert swapped.differences == []
     assert _raw_differences(swapped.old.config, swapped.new.config) == {
-        "Image": f"{bench.token}:2",
+        "Image": bench.images["2"],
         "Env": swapped.new.config["Env"],
         "Labels": {
             **NEW_DEFAULTS["Labels"],
@@ -133,7 +133,7 @@ async def test_every_lost_field_is_named(bench: Cloning, tmp_path: Path) -> None
     container = await make(bench, tmp_path)
     setting = await bench.setting()
     old = await bench.snapshot(container)
-    clone = plan_clone(old, f"{bench.token}:2", setting)
+    clone = plan_clone(old, bench.images["2"], setting)
     paths = list(_fields(clone.body))
     assert len(paths) > 60
     unnamed = []
@@ -154,7 +154,7 @@ async def test_a_lost_network_is_named(bench: Cloning, tmp_path: Path) -> None:
     container = await make(bench, tmp_path)
     setting = await bench.setting()
     old = await bench.snapshot(container)
-    clone = plan_clone(old, f"{bench.token}:2", setting)
+    clone = plan_clone(old, bench.images["2"], setting)
     main = clone.body["HostConfig"]["NetworkMode"]
     second = next(name for name in old.endpoints if name != main)
     if clone.networks:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloning import OLD_DEFAULTS, Cloning, Swapped
+from cloning import OLD_DEFAULTS, PATH, Cloning, Swapped
 
 import lab.engine
 
@@ -108,3 +108,13 @@ async def test_a_volume_of_the_image_that_others_lend_is_the_same_one(bench: Clo
         for snapshot in (await bench.snapshot(lender), swapped.old, swapped.new)
     ]
     assert len(set(places)) == 1
+
+
+async def test_lent_volumes_are_not_made_the_clones_own(bench: Cloning) -> None:
+    plain = bench.image("plain", {"Env": [PATH], "Cmd": ["sleep", "1000"]})
+    lender = bench.create("-v", "/lent")
+    container = bench.create("--volumes-from", f"{lender}:ro", image=plain)
+    swapped = await bench.swap(container, image=plain)
+    assert swapped.differences == []
+    assert swapped.clone.body["HostConfig"]["VolumesFrom"] == [f"{lender}:ro"]
+    assert "Mounts" not in swapped.clone.body["HostConfig"]

@@ -39,8 +39,8 @@ NUMBER = int(os.environ.get("FIDELITY", "40"))
 @pytest.fixture
 def surroundings(bench: Cloning, tmp_path: Path) -> Surroundings:
     for tag, defaults in IMAGES.items():
-        if tag not in {"1", "2"}:
-            bench.image(tag, dict(defaults))
+        if tag not in bench.images:
+            bench.image(tag, defaults)
     main, second = bench.network(), bench.network()
     parent = bench.create("--ipc", "shareable", image="bare")
     bench.run(parent)
