@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup parts lint test bench fuzz demo chaos clean $(addprefix test-,fundamentals unit store engine chaos)
+.PHONY: help setup parts lint test bench fuzz demo chaos clean $(addprefix test-,fundamentals unit store engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ demo: $(BIN)/.app ## Watch it: versions 1, 2 and a sick 3 of a tiny app (KEEP=1 
 setup: parts $(BIN)/.ready ## Install what the tests need: engine, registry, Redis, Python packages
 
 test: ## Everything: lint, then all levels, quickest first
-	@$(MAKE) --no-print-directory lint test-unit test-store test-fundamentals test-engine test-chaos
+	@$(MAKE) --no-print-directory lint test-unit test-store test-fundamentals test-engine test-differences test-chaos
 
 lint: $(BIN)/.ready ## Style, types, direction of imports
 	$(BIN)/ruff check $(CODE)
@@ -39,6 +39,16 @@ test-unit test-store: test-%:
 # These wait for containers most of the time, and each has a world of its own.
 test-fundamentals test-engine test-chaos: test-%:
 	$(BIN)/python -m lab.shared_engine $(PYTEST) -n $(WORKERS) tests/$*
+
+test-engine-next: setup ## The stories and the engine level on a second, newer engine (needs root)
+	tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals tests/engine
+
+# What engines do differently: names of images, networks, faults of pulls, what inspect shows.
+DIFFERS := engine pull clone clone_maximal copies retention faults_before_the_swap strategies
+test-differences: setup ## Those of them that tell two engines apart; skipped without root
+	@[ "$$(id -u)" -eq 0 ] || { echo "Not root: the second engine is left out."; exit 0; }; \
+	set -x; tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals \
+	  $(DIFFERS:%=tests/engine/test_%.py)
 
 chaos: export CHAOS_KILLS = 50
 chaos: export CHAOS_SECONDS = 600

@@ -35,7 +35,8 @@ def test_only_as_many_images_are_held_as_are_to_be_kept(world: World) -> None:
 
     # What this program pulled and keeps no longer is gone; what others use, or pulled, is there.
     repository = world.image("web").rpartition(":")[0]
-    present = [digest for digest in digests if exists(world, f"{repository}@{digest}")]
+    # The containerd store has that digest as the image's id, whatever names the image still bears.
+    present = [one for one in digests if exists(world, f"{repository}@{one}") or exists(world, one)]
     # (Version 1 was there before; version 2 is what the other target runs.)
     assert present == [digests[0], digests[1], *digests[-2:]]
     assert world.listener.target(world.name("stable"))["digest"] == stable["digest"] == digests[1]
