@@ -135,7 +135,9 @@ def test_the_release_command_runs_once_whatever_the_kill(world: World, fault: st
     assert scene.lines("log") == ["2"]
 
 
-@pytest.mark.parametrize("fault", [*CREATED, "release-started", "release", "tag"])
+@pytest.mark.parametrize(
+    "fault", [*CREATED, "release-started", "release", "tag", "create", "boot", "freed"]
+)
 def test_it_runs_once_also_without_the_journal(world: World, fault: str) -> None:
     scene = Beside(world, "warm", RELEASE)
     scene.die_at(fault, "2")
