@@ -172,6 +172,12 @@ class World:
             "the late push of the running version is skipped",
         )
         self.listener.quiet()
+        # A version that has not proven itself is none to go back to.
+        wait_for(
+            lambda: self.listener.target(self.name(app))["health"] != "starting",
+            "the running version has started",
+            timeout=60,
+        )
 
     # -- what people see --------------------------------------------------------------------
 

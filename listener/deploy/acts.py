@@ -215,7 +215,7 @@ class Acts:
         settings = journal.target.settings.health
         baseline = await self._way_back.baseline_of_old(journal)
         if not old.was_healthy:
-            return Healthy("it runs again; it was not healthy before either")
+            return Healthy("it runs again; it was not known to be healthy before")
         verdict = await watch(
             lambda: self._way_back.inspect_old(journal),
             Probes(self._engine, settings),

@@ -51,9 +51,7 @@ async def read_current(engine: Engine, target: Target, memory: Memory) -> OldCon
         image_config=defaults,
         inspect=inspect,
         was_running=bool(state.get("Running") or state.get("Restarting")),
-        was_healthy=bool(state.get("Running"))
-        and not state.get("Restarting")
-        and (state.get("Health") or {}).get("Status") != "unhealthy",
+        was_healthy=_is_healthy(state, any(good.image_id == image_id for good in memory.good)),
     )
 
 
@@ -73,6 +71,14 @@ async def name_new(engine: Engine, target: Target, tag: str | None, digest: str)
         with suppress(NotFound):
             before = str((await engine.inspect_image(reference))["Id"])
     return NewContainer(digest=digest, reference=reference, tag_before=before)
+
+
+def _is_healthy(state: Mapping[str, Any], known: bool) -> bool:
+    """Whether a container is well; one that is still starting, if its image is `known` as good."""
+    if not state.get("Running") or state.get("Restarting"):
+        return False
+    health = (state.get("Health") or {}).get("Status")
+    return known if health == "starting" else health != "unhealthy"
 
 
 def _known_digest(

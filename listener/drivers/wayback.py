@@ -26,6 +26,12 @@ class WayBack(Stage):
         old, _ = parts(journal)
         await self.engine.remove(old.id, volumes=False, force=True)
         await self._forget_network(journal)
+        for summary in await self.engine.list_containers(all=True):
+            # What a failed rollback left stands beside it until one has succeeded.
+            parked = parse_parked(str((summary.get("Names") or ["/"])[0])[1:])
+            left = parked is not None and (parked.name, parked.role) == (old.name, "bad")
+            if left and summary["State"] != "running":
+                await self.engine.remove(summary["Id"], volumes=True, force=True)
 
     async def discard(self, journal: Journal) -> None:
         """Takes back all that was done beside the old container, which was never touched."""
