@@ -32,7 +32,7 @@ _LARGEST_PARCEL = 16 << 20
 # What lets a process reach the engine as this one does.
 _ACCESS = (
     *("CapAdd", "CapDrop", "CgroupnsMode", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts"),
-    *("GroupAdd", "Privileged", "Runtime", "SecurityOpt", "UsernsMode"),
+    *("GroupAdd", "Init", "Privileged", "Runtime", "SecurityOpt", "UsernsMode"),
 )
 
 
@@ -67,7 +67,6 @@ class Helper(Stage):
         """Gives a created helper what it shall do and starts it; raises CannotSwapError."""
         try:
             await self.engine.write_archive(HELPER_NAME, _packed(parcel))
-            fault_point("helper-filled")
             await self.engine.start(HELPER_NAME)
         except EngineError as problem:
             raise CannotSwapError(f"the helper did not start: {problem}") from None
