@@ -142,9 +142,10 @@ def volumes(at: Surroundings) -> st.SearchStrategy[Options]:
             word for place, kind in chosen for word in kind.format(place=place, **values).split()
         ]
 
-    return places.flatmap(
-        lambda all: st.tuples(*(st.sampled_from(kinds).map(lambda k, p=p: (p, k)) for p in all))
-    ).map(lambda chosen: written(list(chosen)))
+    mounted = places.flatmap(
+        lambda all: st.tuples(*(st.tuples(st.just(place), st.sampled_from(kinds)) for place in all))
+    )
+    return mounted.map(lambda chosen: written(list(chosen)))
 
 
 def ports(at: Surroundings) -> st.SearchStrategy[Options]:
