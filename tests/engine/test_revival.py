@@ -76,7 +76,7 @@ def test_a_container_with_rm_is_replaced_and_keeps_its_data(world: World) -> Non
     ("behaviour", "why"),
     [
         (Behaviour.SICK, "no connection to the database"),
-        (Behaviour.EXITS, "removed itself"),
+        (Behaviour.EXITS, "removed itself, since it runs with --rm, with code 3"),
         (Behaviour.MISSING, "did not start"),
     ],
 )

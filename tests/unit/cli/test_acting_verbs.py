@@ -48,9 +48,23 @@ async def test_deploy_prints_the_id_and_tells_the_worker(shell: Shell, panel: Pa
     made = await ordered(panel)
     assert end.code == 0
     assert end.out.startswith(f"{made.id} queued")
-    assert (made.tag, made.force) == ("v2", True)
+    assert (made.tag, made.force, made.dry_run) == ("v2", True, False)
     assert end.err == ""
     assert set((await shell.run("deploy", "web", "--json")).json) == {"id"}
+
+
+async def test_a_dry_run_says_its_plan_and_does_not_mind_a_pause(
+    shell: Shell, panel: Panel
+) -> None:
+    await panel.publish(a_view().model_copy(update={"state": "paused"}))
+    told = ("strategy recreate: it publishes port 80", "keeps environment: PASSWORD")
+    end = {"state": State.SKIPPED, "reason": "a dry run: nothing was changed", "plan": told}
+    played = asyncio.create_task(play(panel, end))
+    asked = await shell.run("deploy", "web", "--dry-run", "--wait")
+    await played
+    assert asked.code == 0
+    assert "what the deployment would do:\n  strategy recreate: it publishes" in asked.out
+    assert asked.err == ""
 
 
 async def test_rollback_goes_where_it_is_told(shell: Shell, panel: Panel) -> None:
