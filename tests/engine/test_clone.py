@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cloning import NEW_DEFAULTS, PATH, Cloning, Swapped
+from cloning import NEW_DEFAULTS, OLD_DEFAULTS, PATH, Cloning, Swapped
 from rows import Check, config, host
 
 import lab.engine
@@ -275,7 +275,9 @@ async def test_a_dynamic_address_stays_dynamic(bench: Cloning) -> None:
 
 
 async def test_a_hold_keeps_the_image_and_makes_no_volumes(bench: Cloning) -> None:
-    image = await bench.engine.inspect_image(bench.images["1"])
+    # An image with two names would merely lose one; this one shares its content with no other.
+    name = bench.image("held", OLD_DEFAULTS, {"own": bench.token.encode()})
+    image = await bench.engine.inspect_image(name)
     good = Good(
         digest="sha256:" + "a" * 64,
         tag="1",
@@ -289,4 +291,4 @@ async def test_a_hold_keeps_the_image_and_makes_no_volumes(bench: Cloning) -> No
     assert held["Mounts"] == []
     assert held["State"]["Status"] == "created"
     with pytest.raises(lab.engine.EngineTrouble, match="is using its referenced image"):
-        bench.docker("rmi", bench.images["1"])
+        bench.docker("rmi", name)
