@@ -13,6 +13,7 @@ from stories import history
 
 from lab.app import Release
 from lab.world import World
+from listener.drivers import copies
 from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError
 from listener.drivers.snapshot import Snapshot
@@ -150,6 +151,34 @@ async def test_a_file_too_large_to_be_a_configuration_is_refused(
     copying.copy(container, path, "x" * ((1 << 20) + 1))
     with pytest.raises(CannotSwapError, match=rf"{path} .* larger than 1 MiB; mount it"):
         await copying.next(container)
+
+
+async def test_a_large_file_that_the_app_may_have_fetched_does_not_keep_it_from_a_fix(
+    copying: Copying,
+) -> None:
+    container = copying.bench.create(*COMPOSE)
+    copying.copy(container, "/fetched", "x" * ((1 << 20) + 1), mode=0o644)
+    assert not await copying.has(await copying.next(container), "/fetched")
+    assert copying.notes == ("/fetched was not copied: it is larger than 1 MiB",)
+
+
+async def test_where_too_much_was_written_to_look_through_the_label_decides(
+    copying: Copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MOST_LOOKS", 2)
+    for label in ((), ("-l", "listener.copy=/one")):
+        container = copying.bench.create(*COMPOSE, *label)
+        for path in ("/one", "/two", "/run/secrets/token"):
+            copying.copy(container, path, "text")
+        if not label:
+            with pytest.raises(CannotSwapError, match=r"3 files .* name them in the label"):
+                await copying.next(container)
+    monkeypatch.setattr(copies, "MOST_LOOKS", 1)
+    new = await copying.next(container)
+    assert await copying.has(new, "/one")
+    assert await copying.has(new, "/run/secrets/token")
+    assert not await copying.has(new, "/two")
+    assert "only /run/secrets was searched" in str(copying.notes)
 
 
 @pytest.mark.parametrize(
