@@ -61,12 +61,12 @@ class Replacing:
         another container in the place of this one.
         """
         await self._quiet(journal.deployment)
+        old, _ = parts(journal)
         while True:
             helper = await self._helper.there()
             if helper is None:
                 if await self._begun(journal) or not await self._is_old(journal):
                     return await self._judge(journal, None, "the helper container was removed")
-                old, _ = parts(journal)
                 entrypoint = (sys.executable, "-m", "listener")
                 await self._helper.create(before(old), journal.deployment.id, entrypoint)
                 continue
@@ -74,7 +74,7 @@ class Replacing:
             if deployment_of(helper) != journal.deployment.id:
                 await self._clear(helper)
             elif status == "created":
-                await self._helper.begin(self._parcel(journal, memory))
+                await self._helper.begin(before(old), self._parcel(journal, memory))
             elif status in _AT_WORK:
                 await asyncio.sleep(_LOOK_EVERY)
             else:

@@ -49,7 +49,7 @@ class Helper(Stage):
         Raises CannotSwapError where the engine refuses, as it does a second one.
         """
         try:
-            helper, _ = await self.engine.create_container(
+            await self.engine.create_container(
                 HELPER_NAME, helper_body(old, deployment, entrypoint)
             )
             fault_point("helper-created")
@@ -57,15 +57,14 @@ class Helper(Stage):
             raise CannotSwapError("another helper container was created meanwhile") from None
         except EngineError as problem:
             raise CannotSwapError(f"the helper could not be created: {problem}") from None
-        if connects(old):
-            main = network_name(old)
-            for network in old.endpoints:
-                if network != main:
-                    await self.join(network, helper, {})
 
-    async def begin(self, parcel: bytes) -> None:
+    async def begin(self, old: Snapshot, parcel: bytes) -> None:
         """Gives a created helper what it shall do and starts it; raises CannotSwapError."""
         try:
+            # The call that creates a container takes one network.
+            for network in old.endpoints if connects(old) else ():
+                if network != network_name(old):
+                    await self.join(network, HELPER_NAME, {})
             await self.engine.write_archive(HELPER_NAME, _packed(parcel))
             await self.engine.start(HELPER_NAME)
         except EngineError as problem:

@@ -51,7 +51,7 @@ async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
     try:
         await helper.create(own, deployment, ("sh", "-c", _GOES_ON))
         assert await helper.parcel() is None
-        await helper.begin(b"told")
+        await helper.begin(own, b"told")
 
         made = engine.inspect(HELPER_NAME)
         config, host = made["Config"], made["HostConfig"]
