@@ -36,6 +36,9 @@ async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
     session: str,
     networks: tuple[str, str],
 ) -> None:
+
+# There is one helper on an engine, so these stories are told one after the other.
+pytestmark = pytest.mark.xdist_group("helper")
     volume, name = f"{session}-state", f"{session}-listener"
     engine.docker(
         *("create", "--name", name, "--network", networks[0], "--network-alias", "hooks"),

@@ -16,6 +16,9 @@ from lab.engine import LABEL, EngineTrouble
 from lab.waiting import wait_for
 from lab.world import World
 
+# There is one helper on an engine, so these stories are told one after the other.
+pytestmark = pytest.mark.xdist_group("helper")
+
 HELPER = "listener-helper"
 _LONG = 120
 # It begins again, or takes its new configuration: until then it knows no target.

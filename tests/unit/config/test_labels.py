@@ -61,7 +61,7 @@ def test_a_command_may_be_words_of_a_shell() -> None:
         ({"container": "x"}, "listener.container: the labelled container itself is what runs"),
         ({"compose.service": "x"}, "listener.compose: the labelled container itself is what runs"),
         ({"approve": "true"}, "listener.approve: is not supported by this version yet"),
-        ({"lifecycle.before_stop": "[]"}, 'listener.lifecycle.before_stop: give a command like'),
+        ({"lifecycle.before_stop": "[]"}, "listener.lifecycle.before_stop: give a command like"),
         ({"parallelism": "2"}, "listener.parallelism: is not supported by this version yet"),
         ({"": "x"}, "listener.: there is no such key"),
     ],
