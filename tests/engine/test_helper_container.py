@@ -15,6 +15,9 @@ from listener.drivers.engine import Engine
 from listener.drivers.helper import DIRECTORY, HELPER_NAME, PARCEL, Helper
 from listener.drivers.snapshot import Snapshot
 
+# There is one helper on an engine, so these stories are told one after the other.
+pytestmark = pytest.mark.xdist_group("helper")
+
 _FILE = f"{DIRECTORY}/{PARCEL}"
 # As a helper does: whatever user it is, it writes beside the file and moves that over it.
 _GOES_ON = f"printf 'goes on' > {_FILE}.new && busybox mv {_FILE}.new {_FILE}; sleep 600"
@@ -37,8 +40,6 @@ async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
     networks: tuple[str, str],
 ) -> None:
 
-# There is one helper on an engine, so these stories are told one after the other.
-pytestmark = pytest.mark.xdist_group("helper")
     volume, name = f"{session}-state", f"{session}-listener"
     engine.docker(
         *("create", "--name", name, "--network", networks[0], "--network-alias", "hooks"),
