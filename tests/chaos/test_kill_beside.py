@@ -59,6 +59,7 @@ WARM_SHOWN = ["secluded", "boot", "freed", "named", "moved", "moved:2", "joined"
 START_FIRST_SHOWN = ["boot", "found", "freed", "named", "stopping"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("strategy", "fault"),
     [
@@ -100,6 +101,7 @@ def test_what_turns_sick_after_the_hand_over_is_taken_back(
     assert "queue is full" in history[0]["reason"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("strategy", "fault"),
     [
@@ -135,6 +137,7 @@ def test_the_release_command_runs_once_whatever_the_kill(world: World, fault: st
     assert scene.lines("log") == ["2"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "fault", [*CREATED, "release-started", "release", "tag", "create", "boot", "freed"]
 )
