@@ -7,9 +7,12 @@ import hmac
 import random
 from typing import Any
 
+from stories import cli
+
 from lab import http
 from lab.app import Release
-from lab.world import World
+from lab.waiting import wait_for
+from lab.world import HOOK, World
 from listener.model.reference import parse_reference
 from listener.providers import PROVIDERS
 
@@ -90,3 +93,38 @@ def test_two_tags_of_one_digest_deploy_both_though_the_event_names_one(world: Wo
         assert (deployment["state"], deployment["trigger"]) == ("succeeded", "push")
         assert deployment["pushes"] == [answer.json["pushes"][0]["id"]]
     assert len(world.listener.quiet()) == 2
+
+
+def test_a_hook_is_tried_read_about_and_done_over_from_the_command_line(world: World) -> None:
+    world.begin("web")
+    name = world.name("web")
+
+    # Tried with the registry's own sample and the hook's own proof; nothing of it is stored.
+    pushes = len(world.listener.pushes())
+    # What targets there are, the hooks' port learns every two seconds.
+    wait_for(
+        lambda: world.listener.cli("hooks", "test", HOOK).returncode == 0,
+        "the sample hits a target",
+    )
+    assert name in cli(world, 0, "hooks", "test", HOOK)
+    assert len(world.listener.pushes()) == pushes
+    assert "Bearer" in cli(world, 0, "hooks")
+
+    # Every request is remembered, those that were refused as well.
+    url = f"{world.listener.public}/hooks/{HOOK}"
+    assert http.post_json(url, {}, {"Authorization": "Bearer wrong"}).status == 401
+    said = cli(world, 0, "pushes", "--all")
+    for word in ("tested", "refused", "stored", "401"):
+        assert word in said
+    assert world.token not in said
+
+    # A push that came once comes once more: the worker looks at it again.
+    (first,) = world.listener.pushes()
+    assert "p" in cli(world, 0, "replay", first["id"])
+    again = wait_for(
+        lambda: [one for one in world.listener.pushes() if one["replay_of"] and one["matches"]],
+        "the replayed push is matched",
+    )
+    assert again[0]["replay_of"] == first["id"]
+    world.listener.quiet()
+    assert "no push" in cli(world, 1, "replay", "p0-00000000")
