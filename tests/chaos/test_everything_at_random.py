@@ -161,6 +161,7 @@ def town(make_world: MakeWorld, redis_server: RedisServer) -> Town:
     return Town(world, random.Random(SEED))
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(420 + 2 * SECONDS)
 def test_everything_at_random(town: Town, redis_server: RedisServer) -> None:
     print(f"CHAOS_SEED={SEED}")
