@@ -64,7 +64,7 @@ async def image_of(client: Client, door: Door, hooks: Hooks, target: str | None)
         name = f"{entry['name']}@{entry['host']}"
         image = _image(entry)
         if image is None:
-            problem = f"{name} follows no tag"
+            problem = f"{name}: {entry['reason'] or 'it follows no tag'}"
         elif target is not None:
             return image
         else:

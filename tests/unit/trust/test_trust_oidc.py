@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,16 +41,18 @@ from listener.trust import IdentityTokens
 
 
 @pytest.mark.parametrize(
-    "good",
+    "make",
     [
-        token(),
-        token(key=EC_KEY, algorithm="ES256", kid="k2"),
-        token(claims(exp=int(time.time()) - 30)),
-        token(claims(iat=int(time.time()) + 30)),
+        token,
+        lambda: token(key=EC_KEY, algorithm="ES256", kid="k2"),
+        # Made when it is their turn: the tests before them take longer than the leeway.
+        lambda: token(claims(exp=int(time.time()) - 30)),
+        lambda: token(claims(iat=int(time.time()) + 30)),
     ],
     ids=["RS256", "ES256", "a slow clock", "a fast clock"],
 )
-async def test_a_good_token_passes(checker: IdentityTokens, good: str) -> None:
+async def test_a_good_token_passes(checker: IdentityTokens, make: Callable[[], str]) -> None:
+    good = make()
     assert await answer(checker.check, good) == PASSES
 
 
@@ -117,9 +120,9 @@ BAD: dict[str, str | Request | None] = {
     "no expiry": token(claims(exp=None)),
     "an expiry that is no number": token(claims(exp="soon")),
     "an endless expiry": unsafe_token({"alg": "RS256", "kid": "k1"}, {"exp": float("inf")}, b"x"),
-    "issued in the future": token(claims(iat=NOW + 600)),
+    "issued in the future": token(claims(iat=NOW + 86_400)),
     "no time of issue": token(claims(iat=None)),
-    "not valid yet": token(claims(nbf=NOW + 600)),
+    "not valid yet": token(claims(nbf=NOW + 86_400)),
     "another email": token(claims(email="other@example.com")),
     "an email that ends right": token(claims(email=f"x{ACCOUNT}")),
     "an email in capitals": token(claims(email=ACCOUNT.upper())),
