@@ -73,7 +73,12 @@ class Salvage:
         if never_started and scene.one("bad") is None:
             # Nothing is known against the new image: reconcile may bring it again. Started before
             # it is renamed, for after another kill only the names tell that it has to be.
-            if old["State"] != "running":
+            if own is not None and old["State"] == "running":
+                # The names are changed and the stop comes next: the engine may be at it, for ten
+                # seconds and more after who asked for it was killed, and would end what serves.
+                await self._engine.stop(old["Id"])
+                await self._start(old)
+            elif old["State"] != "running":
                 await self._start(old)
             await self._take_place(scene, old)
             return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+
 import pytest
 
 from lab import http
@@ -62,3 +65,28 @@ def test_one_container_that_cannot_be_mended_does_not_hold_up_the_others(world: 
     world.listener.stop()
     world.listener.start()
     scene.comes_to_rest("2")
+
+
+def test_a_stop_that_outlives_who_asked_for_it_ends_nobody(world: World) -> None:
+    # Version 1 ignores SIGTERM: the engine goes on stopping it for ten seconds.
+    url = world.begin("web", Release("1", Behaviour.STUBBORN))
+    began = str(int(time.time()))
+    world.push("web", Release("2"))
+
+    def being_stopped() -> bool:
+        kills = ("--filter", "event=kill", "--filter", f"label={LABEL}={world.session}")
+        now = str(int(time.time()) + 1)
+        said = world.engine.docker("events", "--since", began, "--until", now, *kills)
+        return "signal=15" in said
+
+    wait_for(being_stopped, "the engine was told to stop version 1")
+    world.listener.kill(redis=True)
+    shutil.rmtree(world.directory / "state")
+    world.registry.stop()
+    world.listener.start()
+    wait_for(lambda: not world.leftovers("web"), "nothing is left over", timeout=60)
+    world.wait_answer(url, "1")
+    # Longer than the stop would have taken.
+    ends = time.monotonic() + 12
+    while time.monotonic() < ends:
+        assert world.container("web")["State"]["Running"]
