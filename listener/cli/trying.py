@@ -10,7 +10,7 @@ from listener.cli.access import Access
 from listener.cli.client import Json, call, fetch
 from listener.cli.exits import Failed, Unreachable, WrongUsage
 from listener.cli.phrases import or_dash
-from listener.cli.proofs import cannot_prove, proved, sample
+from listener.cli.proofs import cannot_prove, proved
 from listener.cli.reading import as_json, print_json
 from listener.cli.session import checked_url, own_options, session, url_of
 from listener.cli.tables import print_table, printable
@@ -52,7 +52,7 @@ def test(
     pushed = _wanted(door, hooks, target, image)
     obstacle = cannot_prove(access)
     if obstacle is None:
-        request = proved(access, sample(door.provider, pushed, door.hook.places))
+        request = proved(access, door.provider.sample_at(pushed, door.hook.places))
         trial = asyncio.run(send(request, access.url, server))
         note = f"sent to {server}, and stored nowhere"
     else:
@@ -93,7 +93,7 @@ def _here(door: Door, hooks: Hooks, pushed: Reference) -> Trial:
         targets = fetch("targets")["targets"]
     except Unreachable as problem:
         away = problem
-    request = sample(door.provider, pushed, door.hook.places)
+    request = door.provider.sample_at(pushed, door.hook.places)
     return work_out(door, hooks, request, targets, away)
 
 

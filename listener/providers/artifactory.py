@@ -12,10 +12,12 @@ no id and no time.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 from listener.model.reference import Reference, is_digest
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.naming import host_of, in_place, tagged_image
+from listener.providers.naming import host_of, in_place, out_of_place, tagged_image
 from listener.providers.payload import at, load_body, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_DIGEST, Provider
 from listener.providers.signatures import HexHmac
@@ -52,6 +54,11 @@ class Artifactory(Provider):
             return Parsed((), (image,))
         # `source` is SYSTEM/USER.
         return Parsed((Event(image, actor=plain(text_at(payload, "source").rpartition("/")[2])),))
+
+    def sample_at(self, image: Reference, places: Mapping[str, str]) -> Request:
+        """See `Provider`."""
+        found = out_of_place(image, places)
+        return self.sample(replace(image, repository="/".join(found)) if found else image)
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`; the first part of the repository is taken for Artifactory's."""

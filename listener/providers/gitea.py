@@ -53,6 +53,10 @@ class _OfPayload:
         except NotUnderstood:
             return False
 
+    def sign(self, body: bytes, secret: bytes) -> dict[str, str]:
+        """See `Signature`; the body is the JSON."""
+        return self.scheme.sign(body, secret)
+
 
 class Gitea(Provider):
     """See the module."""

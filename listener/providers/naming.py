@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from listener.model.reference import BadReference, Reference, is_digest, make_reference
@@ -39,3 +40,15 @@ def in_place(place: str, repository: str) -> tuple[str, str]:
     """Host and repository of an image under ``host[:port][/prefix]``, as `places` has it."""
     host, slash, prefix = place.partition("/")
     return host, f"{prefix}{slash}{repository}"
+
+
+def out_of_place(image: Reference, places: Mapping[str, str]) -> tuple[str, str] | None:
+    """The sender's repository that an image comes from, and its name there: `in_place` undone.
+
+    The longest place wins; None where the image is in none of them.
+    """
+    for repository, place in sorted(places.items(), key=lambda one: len(one[1]), reverse=True):
+        inside = image.name.removeprefix(f"{place}/")
+        if inside != image.name:
+            return repository, inside
+    return None

@@ -10,10 +10,11 @@ prefix. Nothing is repeated.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from listener.model.reference import Reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
-from listener.providers.naming import in_place, tagged_image
+from listener.providers.naming import in_place, out_of_place, tagged_image
 from listener.providers.payload import at, header, load_body, moment, plain, shape, shown, text_at
 from listener.providers.provider import SAMPLE_ID, SAMPLE_TIME, Provider
 from listener.providers.signatures import HexHmac
@@ -57,26 +58,35 @@ class Nexus(Provider):
 
     def sample(self, image: Reference) -> Request:
         """See `Provider`; the repository is one that no `places` know: `docker-hosted`."""
-        headers = {
-            "content-type": "application/json; charset=UTF-8",
-            "x-nexus-webhook-id": _COMPONENT,
-            "x-nexus-webhook-delivery": SAMPLE_ID,
-        }
-        body = {
-            "timestamp": SAMPLE_TIME,
-            "nodeId": "N1",
-            "initiator": "ci/192.0.2.9",
-            "repositoryName": "docker-hosted",
-            "action": "CREATED",
-            "component": {
-                "id": "c1",
-                "componentId": "YzE=",
-                "format": "docker",
-                "name": image.repository,
-                "version": image.tag,
-            },
-        }
-        return Request(headers, json.dumps(body).encode())
+        return _sample("docker-hosted", image.repository, image.tag)
+
+    def sample_at(self, image: Reference, places: Mapping[str, str]) -> Request:
+        """See `Provider`."""
+        found = out_of_place(image, places)
+        return _sample(*found, image.tag) if found else self.sample(image)
+
+
+def _sample(repository: str, name: str, tag: str | None) -> Request:
+    headers = {
+        "content-type": "application/json; charset=UTF-8",
+        "x-nexus-webhook-id": _COMPONENT,
+        "x-nexus-webhook-delivery": SAMPLE_ID,
+    }
+    body = {
+        "timestamp": SAMPLE_TIME,
+        "nodeId": "N1",
+        "initiator": "ci/192.0.2.9",
+        "repositoryName": repository,
+        "action": "CREATED",
+        "component": {
+            "id": "c1",
+            "componentId": "YzE=",
+            "format": "docker",
+            "name": name,
+            "version": tag,
+        },
+    }
+    return Request(headers, json.dumps(body).encode())
 
 
 def _no_push(payload: object, component: object, sender: Sender) -> str | None:

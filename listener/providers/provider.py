@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from listener.model.reference import Reference
@@ -55,3 +56,8 @@ class Provider(ABC):
 
         `image` has a tag; a digest is made up where it has none and the format wants one.
         """
+
+    def sample_at(self, image: Reference, places: Mapping[str, str]) -> Request:
+        """The same, by the sender's own name of the repository in whose place the image is."""
+        del places
+        return self.sample(image)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from listener.model.base import timed_id, utc_now
 from listener.providers.events import Request
 
 _WHSEC = b"whsec_"
@@ -21,6 +22,9 @@ class Signature(Protocol):
 
     def proves(self, request: Request, secrets: Iterable[bytes]) -> bool:
         """Whether any of the secrets signed this request."""
+
+    def sign(self, body: bytes, secret: bytes) -> dict[str, str]:
+        """The headers that a sender with this secret adds to a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class HexHmac:
         wanted = (hmac.digest(key, request.body, self.algorithm).hex().encode() for key in secrets)
         return any_match(given, list(wanted))
 
+    def sign(self, body: bytes, secret: bytes) -> dict[str, str]:
+        """See `Signature`."""
+        digest = hmac.digest(secret, body, self.algorithm).hex()
+        return {self.headers[0]: f"{self.prefix}{digest}"}
+
 
 @dataclass(frozen=True, slots=True)
 class StandardWebhooks:
@@ -64,14 +73,27 @@ class StandardWebhooks:
             return False
         signed = as_bytes(f"{number}.{stamp}.") + request.body
         keys = filter(None, map(_key, secrets))
-        wanted = [base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
-        return any_match(given, wanted)
+        return any_match(given, [_in_base64(key, signed) for key in keys])
+
+    def sign(self, body: bytes, secret: bytes) -> dict[str, str]:
+        """See `Signature`; the id is new each time."""
+        number, stamp = timed_id("msg_", utc_now()), str(int(self.clock()))
+        made = _in_base64(_key(secret), as_bytes(f"{number}.{stamp}.") + body)
+        return {
+            "webhook-id": number,
+            "webhook-timestamp": stamp,
+            "webhook-signature": f"v1,{made.decode()}",
+        }
 
     def _in_time(self, stamp: str) -> bool:
         # The digits of other scripts are digits to Python, and no sender's.
         if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
             return False
         return abs(self.clock() - int(stamp)) <= _TOLERANCE
+
+
+def _in_base64(key: bytes, signed: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(key, signed, "sha256"))
 
 
 def _key(secret: bytes) -> bytes:

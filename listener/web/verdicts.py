@@ -14,8 +14,8 @@ from listener.model.push import Push
 class Verdict:
     """The status to answer with, the pushes to store first, and the reasons for all else.
 
-    `error` is the whole answer where there is one. `reply` is what a handshake wants to find in
-    the answer. `expected` are the targets that a test was asked about.
+    `error` is the whole answer where there is one. `reply` is what stands in it beside pushes and
+    reasons: what a handshake wants to find, or the targets that a test was asked about.
     """
 
     status: int

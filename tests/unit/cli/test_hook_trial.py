@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from lab.ports import free_port
 from listener.cli.access import Access
-from listener.cli.proofs import proved, sample
+from listener.cli.proofs import proved
 from listener.config import Hook, load
 from listener.config.hook import ProviderName
 from listener.config.hook_rules import SIGNING
@@ -54,7 +54,7 @@ def test_every_sample_is_proved_and_read_as_the_image(provider: Any, signed: boo
     access = Access.of("it", hook, "http://localhost")
     host = {"github": "ghcr.io", "dockerhub": "docker.io"}.get(provider, "registry.example.com")
     image = parse_reference(f"{host}/team/web:v1")
-    request = proved(access, sample(PROVIDERS[provider], image, {}))
+    request = proved(access, PROVIDERS[provider].sample_at(image, {}))
     in_url = "a token" if access.token_in_url else None
     authenticate(PROVIDERS[provider], hook, request, in_url)
     parsed = PROVIDERS[provider].parse(request, Sender("registry.example.com"))
@@ -68,7 +68,7 @@ def test_a_sample_is_of_the_repository_whose_place_the_image_is_in(
     provider: str, place: str
 ) -> None:
     places = {"elsewhere": "other.example.com", "own": place}
-    request = sample(PROVIDERS[provider], IMAGE, places)
+    request = PROVIDERS[provider].sample_at(IMAGE, places)
     (event,) = PROVIDERS[provider].parse(request, Sender(None, places)).events
     assert event.image.name == IMAGE.name
 

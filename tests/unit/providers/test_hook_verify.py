@@ -183,3 +183,11 @@ def test_addresses(peer: str | None, admitted: bool) -> None:
 
 def test_without_networks_every_address_may_try() -> None:
     admit_address(Hook(provider="generic"), None)
+
+
+@pytest.mark.parametrize("name", [name for name, one in PROVIDERS.items() if one.signatures])
+def test_what_a_scheme_signs_it_proves(name: str) -> None:
+    for scheme in PROVIDERS[name].signatures:
+        request = Request(scheme.sign(BODY, KEY.encode()), BODY)
+        assert scheme.proves(request, [b"another", KEY.encode()])
+        assert not scheme.proves(request, [b"another"])
