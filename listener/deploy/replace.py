@@ -18,10 +18,10 @@ from listener.deploy.outcomes import Helped
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
-from listener.drivers.helper import HELPER_NAME, Helper, deployment_of
-from listener.drivers.names import parked_name
+from listener.drivers.helper import Helper, deployment_of
+from listener.drivers.names import parked_name, parse_parked
 from listener.drivers.own import own_container
-from listener.drivers.stage import ReplacedError, before, parts
+from listener.drivers.stage import ReplacedError, before, name_of, parts
 from listener.model.base import Noun
 from listener.model.deployment import Deployment
 from listener.model.journal import Journal, Phase
@@ -51,7 +51,6 @@ class Replacing:
 
     def __init__(self, engine: Engine, quiet: Quiet) -> None:
         self._engine = engine
-        self._helper = Helper(engine)
         self._quiet = quiet
 
     async def replace(self, journal: Journal, memory: Memory) -> Helped:
@@ -62,19 +61,20 @@ class Replacing:
         """
         await self._quiet(journal.deployment)
         old, _ = parts(journal)
+        own = self._helper(journal)
         while True:
-            helper = await self._helper.there()
+            helper = await own.there()
             if helper is None:
                 if await self._begun(journal) or not await self._is_old(journal):
                     return await self._judge(journal, None, "the helper container was removed")
                 entrypoint = (sys.executable, "-m", "listener")
-                await self._helper.create(before(old), journal.deployment.id, entrypoint)
+                await own.create(before(old), journal.deployment.id, entrypoint)
                 continue
             status = helper["State"].get("Status")
             if deployment_of(helper) != journal.deployment.id:
-                await self._clear(helper)
+                await _clear(own, helper)
             elif status == "created":
-                await self._helper.begin(before(old), self._parcel(journal, memory))
+                await own.begin(before(old), self._parcel(journal, memory))
             elif status in _AT_WORK:
                 await asyncio.sleep(_LOOK_EVERY)
             else:
@@ -82,20 +82,14 @@ class Replacing:
 
     async def dismiss(self, journal: Journal) -> None:
         """Removes the helper of this deployment."""
-        helper = await self._helper.there()
+        own = self._helper(journal)
+        helper = await own.there()
         if helper is not None and deployment_of(helper) == journal.deployment.id:
-            await self._helper.remove()
+            await own.remove()
 
-    async def _clear(self, helper: dict[str, Any]) -> None:
-        """Removes the helper of another deployment that ended without having been removed."""
-        deployment = deployment_of(helper)
-        if deployment is None:
-            raise CannotSwapError(f"another container has the name {HELPER_NAME}")
-        if helper["State"].get("Status") in _AT_WORK:
-            raise CannotSwapError(
-                f"{HELPER_NAME} replaces another listener now, for deployment {deployment}"
-            )
-        await self._helper.remove()
+    def _helper(self, journal: Journal) -> Helper:
+        old, _ = parts(journal)
+        return Helper(self._engine, old.name)
 
     def _parcel(self, journal: Journal, memory: Memory) -> bytes:
         # For the helper the container is one like any other.
@@ -105,18 +99,11 @@ class Replacing:
         return parcel.model_dump_json().encode()
 
     async def _ended(self, journal: Journal, helper: dict[str, Any]) -> Helped:
-        told = await self._told()
+        told = await _told(self._helper(journal))
         if told is not None and told.deployment.state.final:
             return Helped(told)
         code = helper["State"].get("ExitCode")
         return await self._judge(journal, told, f"the helper container ended with code {code}")
-
-    async def _told(self) -> Journal | None:
-        parcel = await self._helper.parcel()
-        try:
-            return Parcel.model_validate_json(parcel).journal if parcel else None
-        except ValidationError:
-            return None  # another version wrote it: what runs decides
 
     async def _judge(self, journal: Journal, told: Journal | None, lost: str) -> Helped:
         """Goes on without the helper's end: whoever runs this is the one that stays."""
@@ -153,17 +140,36 @@ class Replacing:
         return any(name[1:] in names for one in listed for name in one.get("Names") or ())
 
 
+async def _clear(own: Helper, helper: dict[str, Any]) -> None:
+    """Removes the helper of another deployment that ended without having been removed."""
+    deployment = deployment_of(helper)
+    if deployment is None:
+        raise CannotSwapError(f"another container has the name {own.name}")
+    if helper["State"].get("Status") in _AT_WORK:
+        raise CannotSwapError(f"{own.name} is at work already, for deployment {deployment}")
+    await own.remove()
+
+
+async def _told(own: Helper) -> Journal | None:
+    parcel = await own.parcel()
+    try:
+        return Parcel.model_validate_json(parcel).journal if parcel else None
+    except ValidationError:
+        return None  # another version wrote it: what runs decides
+
+
 async def left_behind(engine: Engine) -> Journal | None:
     """The journal of this container's replacement from its helper, where no other one is left."""
-    helper = Helper(engine)
-    there, own = await helper.there(), own_container()
-    parcel = await helper.parcel() if there and own else None
-    if parcel is None:
+    own = own_container()
+    if not own:
         return None
     try:
-        told = Parcel.model_validate_json(parcel).journal
         here = await engine.inspect_container(own)
-    except (ValidationError, NotFound):
+    except NotFound:
+        return None
+    parked = parse_parked(name_of(here))
+    told = await _told(Helper(engine, parked.name if parked else name_of(here)))
+    if told is None:
         return None
     old, new = parts(told)
     if here["Id"] != old.id and here["Image"] != new.image_id:

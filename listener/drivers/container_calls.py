@@ -87,10 +87,11 @@ class ContainerCalls(Wire):
             return
         except Conflict as fault:
             # Someone else, or the container's own --rm, is removing it right now.
-            if "already in progress" not in fault.message or not await self._gone(container):
+            if "already in progress" not in fault.message or not await self.gone(container):
                 raise
 
-    async def _gone(self, container: str) -> bool:
+    async def gone(self, container: str) -> bool:
+        """Whether a container that is being removed is gone within some seconds."""
         for _ in range(_REMOVAL_LOOKS):
             try:
                 await self.inspect_container(container)
@@ -100,14 +101,17 @@ class ContainerCalls(Wire):
         return False
 
     async def update_restart_policy(self, container: str, policy: Mapping[str, Any]) -> None:
-        """Sets the restart policy: ``{"Name": "no"}``, ``{"Name": "on-failure", …}``."""
-        await self.done(
-            Call(
-                "POST",
-                f"containers/{path_part(container)}/update",
-                body={"RestartPolicy": dict(policy)},
-            )
-        )
+        """Sets the restart policy: ``{"Name": "no"}``, ``{"Name": "on-failure", …}``.
+
+        NotFound: also where it is being removed.
+        """
+        path = f"containers/{path_part(container)}/update"
+        try:
+            await self.done(Call("POST", path, body={"RestartPolicy": dict(policy)}))
+        except Conflict as fault:
+            if "marked for removal" in fault.message and await self.gone(container):
+                raise NotFound(404, fault.message) from None
+            raise
 
     async def logs(self, container: str, tail: int = 100) -> list[str]:
         """The last lines of both streams, without control characters.

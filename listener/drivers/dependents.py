@@ -18,7 +18,7 @@ from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.names import HOLD_PREFIX, Role, parked_name, parse_parked
-from listener.drivers.snapshot import Setting, Snapshot
+from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import Stage, StartError, before, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Journal, OldContainer
@@ -182,12 +182,7 @@ class Dependents(Stage):
     async def _create(self, journal: Journal, one: OldContainer) -> dict[str, Any]:
         old, new = parts(journal)
         names = {old.id: new.id or "", old.id[:12]: new.id or "", old.name: old.name}
-        setting = Setting(
-            self.engine.api,
-            machine=self.engine.name,
-            cgroup_v2=self.engine.cgroup_v2,
-            containers=names,
-        )
+        setting = self.surroundings(containers=names)
         try:
             clone = plan_clone(before(one), await self._reference(one), setting)
             name = self._beside(journal, one, "new")

@@ -54,6 +54,7 @@ class Engine(ContainerCalls, ImageCalls):
         self.architecture = ""
         self.containerd_store = False
         self.cgroup_v2 = False
+        self.podman = False
         self.guard: Guard | None = None
         self._client: Docker | None = None
         self._looks = Looks(self)
@@ -74,6 +75,8 @@ class Engine(ContainerCalls, ImageCalls):
             await self.close()
             raise
         self.version = version.get("Version", "")
+        parts = version.get("Components") or ()
+        self.podman = any(str(part.get("Name", "")).startswith("Podman") for part in parts)
         self.os = version.get("Os", "")
         self.architecture = version.get("Arch", "")
         self.engine_id = info.get("ID", "")

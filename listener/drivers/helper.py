@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from listener.drivers.current import CannotSwapError
+from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineError, NotFound
 from listener.drivers.mounts import carried_mounts, named_binds
+from listener.drivers.names import helper_name
 from listener.drivers.networks import connects, network_name
 from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import Stage
 from listener.faults import fault_point
 
-HELPER_NAME = "listener-helper"
-"""Fixed, so that the engine refuses a second one."""
 HELPER_LABEL = "listener.helper"
 """The label with the deployment that a helper works for."""
 DIRECTORY = "/listener-helper"
@@ -37,11 +37,15 @@ _ACCESS = (
 
 
 class Helper(Stage):
-    """The verbs about the one helper of an engine."""
+    """The verbs about the one helper of a container, whose `name` the engine gives only once."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        super().__init__(engine)
+        self.name = helper_name(container)
 
     async def there(self) -> dict[str, Any] | None:
         """The helper's inspect, whichever deployment it works for; None where there is none."""
-        return await self.find(HELPER_NAME)
+        return await self.find(self.name)
 
     async def create(self, old: Snapshot, deployment: str, entrypoint: Sequence[str]) -> None:
         """Creates the helper of a deployment beside the container `old`, which it replaces.
@@ -49,9 +53,7 @@ class Helper(Stage):
         Raises CannotSwapError where the engine refuses, as it does a second one.
         """
         try:
-            await self.engine.create_container(
-                HELPER_NAME, helper_body(old, deployment, entrypoint)
-            )
+            await self.engine.create_container(self.name, helper_body(old, deployment, entrypoint))
             fault_point("helper-created")
         except Conflict:
             raise CannotSwapError("another helper container was created meanwhile") from None
@@ -64,9 +66,9 @@ class Helper(Stage):
             # The call that creates a container takes one network.
             for network in old.endpoints if connects(old) else ():
                 if network != network_name(old):
-                    await self.join(network, HELPER_NAME, {})
-            await self.engine.write_archive(HELPER_NAME, _packed(parcel))
-            await self.engine.start(HELPER_NAME)
+                    await self.join(network, self.name, {})
+            await self.engine.write_archive(self.name, _packed(parcel))
+            await self.engine.start(self.name)
         except EngineError as problem:
             raise CannotSwapError(f"the helper did not start: {problem}") from None
         fault_point("helper-started")
@@ -75,7 +77,7 @@ class Helper(Stage):
         """How far it got; None where it never was told what to do, or is gone."""
         try:
             packed = await self.engine.read_archive(
-                HELPER_NAME, f"{DIRECTORY}/{PARCEL}", _LARGEST_PARCEL
+                self.name, f"{DIRECTORY}/{PARCEL}", _LARGEST_PARCEL
             )
         except NotFound:
             return None
@@ -85,7 +87,7 @@ class Helper(Stage):
 
     async def remove(self) -> None:
         """Removes the helper; fine where there is none."""
-        await self.engine.remove(HELPER_NAME, volumes=False, force=True)
+        await self.engine.remove(self.name, volumes=False, force=True)
 
 
 def helper_body(old: Snapshot, deployment: str, entrypoint: Sequence[str]) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def warm_network(deployment_id: str) -> str:
     return f"{WARM_PREFIX}{short_id(deployment_id)}"
 
 
+def helper_name(container: str) -> str:
+    """The container that replaces one that this program runs in; fixed, so there is one at most."""
+    return f"listener-helper-{container}"
+
+
 def hold_name(target: str, digest: str) -> str:
     """The never-started container that holds an image for a target."""
     return f"{HOLD_PREFIX}{target}-{digest.partition(':')[2][:8]}"

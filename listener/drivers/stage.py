@@ -42,13 +42,15 @@ class Stage:
         self.engine = engine
 
     async def find(self, ref: str | None) -> dict[str, Any] | None:
-        """A container by id or name; None where there is none."""
+        """A container by id or name; None where there is none, or it is being removed."""
         if not ref:
             return None
         try:
-            return await self.engine.inspect_container(ref)
+            inspect = await self.engine.inspect_container(ref)
         except NotFound:
             return None
+        removed = inspect["State"].get("Status") == "removing" and await self.engine.gone(ref)
+        return None if removed else inspect
 
     async def inspect_new(self, journal: Journal) -> dict[str, Any] | None:
         """The new container as it is now; None where someone removed it.
@@ -95,11 +97,22 @@ class Stage:
     def setting(self, journal: Journal) -> Setting:
         """What surrounds this swap, for the plan of the clone."""
         old, new = parts(journal)
+        return self.surroundings(images={old.image_id: new.image_id})
+
+    def surroundings(
+        self,
+        *,
+        images: Mapping[str, str] | None = None,
+        containers: Mapping[str, str] | None = None,
+    ) -> Setting:
+        """What the engine is, and what images and other containers are called by now."""
         return Setting(
             self.engine.api,
             machine=self.engine.name,
             cgroup_v2=self.engine.cgroup_v2,
-            images={old.image_id: new.image_id},
+            podman=self.engine.podman,
+            images=images or {},
+            containers=containers or {},
         )
 
     def endpoints(self, journal: Journal) -> dict[str, dict[str, Any]]:

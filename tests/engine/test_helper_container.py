@@ -12,11 +12,8 @@ from lab.ports import free_port
 from lab.waiting import wait_for
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
-from listener.drivers.helper import DIRECTORY, HELPER_NAME, PARCEL, Helper
+from listener.drivers.helper import DIRECTORY, PARCEL, Helper
 from listener.drivers.snapshot import Snapshot
-
-# There is one helper on an engine, so these stories are told one after the other.
-pytestmark = pytest.mark.xdist_group("helper")
 
 _FILE = f"{DIRECTORY}/{PARCEL}"
 # As a helper does: whatever user it is, it writes beside the file and moves that over it.
@@ -50,14 +47,14 @@ async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
     )
     engine.docker("network", "connect", networks[1], name)
     own = Snapshot(engine.inspect(name), None)
-    helper = Helper(client)
+    helper = Helper(client, name)
     deployment = secrets.token_hex(4)
     try:
         await helper.create(own, deployment, ("sh", "-c", _GOES_ON))
         assert await helper.parcel() is None
         await helper.begin(own, b"told")
 
-        made = engine.inspect(HELPER_NAME)
+        made = engine.inspect(helper.name)
         config, host = made["Config"], made["HostConfig"]
         assert made["State"]["Status"] == "running"
         assert set(made["NetworkSettings"]["Networks"]) == set(networks)
@@ -72,10 +69,10 @@ async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
         assert not any("hooks" in (one["Aliases"] or ()) for one in _endpoints(made))
         assert host["RestartPolicy"]["Name"] == "on-failure"
         assert 0 < host["RestartPolicy"]["MaximumRetryCount"] <= 10
-        assert "told" not in engine.docker("inspect", HELPER_NAME)
+        assert "told" not in engine.docker("inspect", helper.name)
 
         wait_for(
-            lambda: engine.docker("exec", HELPER_NAME, "busybox", "cat", _FILE) == "goes on",
+            lambda: engine.docker("exec", helper.name, "busybox", "cat", _FILE) == "goes on",
             "it writes how far it got",
         )
         assert await helper.parcel() == b"goes on"

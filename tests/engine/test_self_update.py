@@ -16,10 +16,6 @@ from lab.engine import LABEL, EngineTrouble
 from lab.waiting import wait_for
 from lab.world import World
 
-# There is one helper on an engine, so these stories are told one after the other.
-pytestmark = pytest.mark.xdist_group("helper")
-
-HELPER = "listener-helper"
 _LONG = 120
 # It begins again, or takes its new configuration: until then it knows no target.
 _NOT_YET = (OSError, AssertionError)
@@ -162,7 +158,7 @@ def test_a_helper_that_was_removed_leaves_the_old_one(contained: Contained) -> N
     contained.begin()
     contained.push("2", check=("-c", "raise SystemExit('not well')"))
     wait_for(lambda: contained.version == "2", "the new one runs", timeout=_LONG)
-    world.engine.docker("rm", "-f", HELPER)
+    world.engine.docker("rm", "-f", helper_of(world))
 
     # Nobody takes it back now: the new one runs, so it is what stays.
     wait_for(lambda: history(world, APP) == ["succeeded"], "it ends", timeout=_LONG)
@@ -174,14 +170,14 @@ def test_a_second_helper_is_refused(contained: Contained) -> None:
     world = contained.world
     contained.begin()
     label = f"{LABEL}={world.session}"
-    world.engine.docker("create", "--name", HELPER, "--label", label, world.image(APP))
+    world.engine.docker("create", "--name", helper_of(world), "--label", label, world.image(APP))
     try:
         digest = contained.push("2")
         done = world.listener.deployment_of(contained.name, digest, timeout=_LONG)
     finally:
-        world.engine.docker("rm", HELPER)
+        world.engine.docker("rm", helper_of(world))
     assert done["state"] == "failed"
-    assert done["reason"] == f"another container has the name {HELPER}"
+    assert done["reason"] == f"another container has the name {helper_of(world)}"
     assert contained.version == "1"
     assert not world.leftovers(APP)
 
@@ -265,15 +261,20 @@ def _state(world: World, app: str) -> str:
     return str(found[0]["state"]) if found else ""
 
 
+def helper_of(world: World) -> str:
+    """The helper that replaces the world's listener."""
+    return f"listener-helper-{world.name(APP)}"
+
+
 def _helpers(world: World) -> list[str]:
-    return [name for name in world.engine.containers(world.session) if name == HELPER]
+    return [name for name in world.engine.containers(world.session) if name == helper_of(world)]
 
 
 def _kill_helper_once(world: World, when: Callable[[], bool]) -> None:
     """SIGKILL to the helper as soon as `when`; so quick that it is in the middle of an act."""
     wait_for(when, "the helper is that far", timeout=60, every=0.02)
     try:
-        pid = world.engine.inspect(HELPER)["State"]["Pid"]
+        pid = world.engine.inspect(helper_of(world))["State"]["Pid"]
     except EngineTrouble:
         pytest.fail("the helper had ended before it could be killed")
     os.kill(pid, signal.SIGKILL)
