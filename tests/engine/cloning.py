@@ -114,13 +114,16 @@ class Cloning:
     def network(self, *options: str) -> tuple[str, str]:
         """A network of its own; answers its name and its IPv4 prefix like ``10.213.7``."""
         name = self.name()
-        for _ in range(20):
+
+        def made() -> str:
             prefix = f"10.{secrets.randbelow(50) + 200}.{secrets.randbelow(250)}"
-            with suppress(lab.engine.EngineTrouble):
-                self.docker("network", "create", "--subnet", f"{prefix}.0/24", *options, name)
-                self._made.append(("network", name))
-                return name, prefix
-        raise AssertionError("no free subnet")
+            self.docker("network", "create", "--subnet", f"{prefix}.0/24", *options, name)
+            return prefix
+
+        # Another test may have the addresses now.
+        prefix = wait_for(made, "a free subnet", timeout=120, forgive=(lab.engine.EngineTrouble,))
+        self._made.append(("network", name))
+        return name, prefix
 
     def volume(self) -> str:
         name = self.docker("volume", "create", self.name())

@@ -10,7 +10,7 @@ import pytest
 from stories import cli, history
 
 from lab.app import PORT, Behaviour, Release
-from lab.engine import LABEL
+from lab.engine import LABEL, EngineTrouble
 from lab.waiting import wait_for
 from lab.world import World
 
@@ -34,10 +34,15 @@ def ends(world: World, digest: str, state: str) -> dict[str, Any]:
 
 
 def make_network(world: World, *options: str, name: str = "net") -> str:
-    """A network that ends with the world."""
+    """A network that ends with the world; one that has its addresses now is waited for."""
     name = world.name(name)
     label = f"{LABEL}={world.session}"
-    world.engine.docker("network", "create", "--label", label, *options, name)
+    wait_for(
+        lambda: world.engine.docker("network", "create", "--label", label, *options, name),
+        "its addresses are free",
+        timeout=120,
+        forgive=(EngineTrouble,),
+    )
     return name
 
 
