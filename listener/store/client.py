@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from redis.asyncio import Redis
@@ -32,7 +33,7 @@ SCHEMA = 1
 CONNECT_TIMEOUT = 2.0
 COMMAND_TIMEOUT = 5.0
 LONGEST_BLOCK = 3.0
-"""Blocking reads end well before the connection's own time limit would cut them."""
+"""Blocking reads end well before the time limit of a command would cut them."""
 
 _SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -67,7 +68,7 @@ class Store:
 
     async def call(self, *command: Argument) -> Reply:
         """One command."""
-        with self._faults():
+        async with self._faults():
             await self._check_schema()
             return await self._execute(*command)
 
@@ -75,7 +76,7 @@ class Store:
         """Several commands in one round trip, not indivisible; for readers."""
         if not commands:
             return []
-        with self._faults():
+        async with self._faults():
             await self._check_schema()
             async with self._client.pipeline(transaction=False) as pipeline:
                 for command in commands:
@@ -84,7 +85,7 @@ class Store:
 
     async def run(self, script: str, names: Sequence[str], arguments: Sequence[Argument]) -> Reply:
         """One script of `scripts`, by its digest; loaded first where the server lacks it."""
-        with self._faults():
+        async with self._faults():
             await self._check_schema()
             if script not in self._scripts:
                 self._scripts[script] = self._client.register_script(script)
@@ -113,10 +114,16 @@ class Store:
             )
         self._schema_checked = True
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _faults(self) -> AsyncIterator[None]:
         try:
-            yield
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                yield
+        except TimeoutError as fault:
+            self._schema_checked = False
+            raise Unavailable(
+                f"Redis at {self.where} does not answer within {COMMAND_TIMEOUT:g} s"
+            ) from fault
         except (NoConnection, NoAnswer) as fault:
             # It may come back with other data.
             self._schema_checked = False
@@ -145,9 +152,10 @@ async def connect(url: str) -> Store:
         encoding_errors="replace",
         protocol=2,
         socket_connect_timeout=CONNECT_TIMEOUT,
-        socket_timeout=COMMAND_TIMEOUT,
-        # Once more on a connection that died while idle; a time-out is not repeated, or a guard
-        # would outwait its own lease.
+        # The library's own limit sends with `asyncio.wait_for`, which loses a cancellation in
+        # Python 3.11 when the command has gone out in the same moment.
+        socket_timeout=None,
+        # Once more on a connection that died while idle, within the time limit of the command.
         retry=Retry(ConstantBackoff(0.05), 1, supported_errors=(NoConnection,)),
         client_name="listener",
     )

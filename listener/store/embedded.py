@@ -211,15 +211,16 @@ class EmbeddedRedis:
         client = Redis(
             unix_socket_path=str(self.socket),
             decode_responses=True,
-            socket_timeout=2.0,
+            socket_timeout=None,
             socket_connect_timeout=2.0,
             retry=Retry(NoBackoff(), 0),
         )
         try:
-            directory = (await client.config_get("dir")).get("dir")
-            if directory != str(self.state_dir):
-                return None
-            return int((await client.info("server"))["process_id"])
+            async with asyncio.timeout(2.0):
+                directory = (await client.config_get("dir")).get("dir")
+                if directory != str(self.state_dir):
+                    return None
+                return int((await client.info("server"))["process_id"])
         except (RedisError, OSError):
             return None
         finally:

@@ -102,7 +102,6 @@ class Tenure:
             self._admission,
             self._slots.wake,
         )
-        self._acts: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._listed: list[Target] = []
@@ -136,20 +135,7 @@ class Tenure:
             await self._stopping.wait()
             routine.cancel()
             await self._slots.drain(self._settings.shutdown_grace)
-            await self._end_acts()
             keeper.cancel()
-
-    async def _end_acts(self) -> None:
-        """Cancels what goes on for ever until it has ended.
-
-        A cancellation that comes in the same moment as an answer has been seen to get lost.
-        """
-        while going := {task for task in self._acts if not task.done()}:
-            for task in going:
-                task.cancel()
-            _, late = await asyncio.wait(going, timeout=_RETRY_EVERY)
-            for task in late:
-                log.warning("told to end once more", act=task.get_name())
 
     async def _routine(self) -> None:
         await self._insist(self._slots.recover)
@@ -163,7 +149,7 @@ class Tenure:
                 self._reconcile.look,
                 self._slots.fill,
             ):
-                self._acts.append(group.create_task(self._persist(act), name=act.__qualname__))
+                group.create_task(self._persist(act), name=act.__qualname__)
 
     async def _keep_lease(self) -> None:
         await self._lease.keep()

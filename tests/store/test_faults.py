@@ -157,3 +157,19 @@ async def test_what_may_not_be_asked_is_unknown(
     assert all(text.startswith("unknown") for text in verdict.findings)
     assert verdict.findings
     await store.close()
+
+
+async def test_a_cancellation_is_never_lost(own_store: Store) -> None:
+    """Whatever the moment: also when the command has just been sent or answered."""
+
+    async def go_on() -> None:
+        while True:
+            await own_store.call("PING")
+
+    for moment in range(100):
+        task = asyncio.create_task(go_on())
+        for _ in range(moment % 20):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=1)
+        assert done, f"it went on after {moment % 20} steps"
