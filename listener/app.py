@@ -28,6 +28,7 @@ from listener.store import (
     Archive,
     EmbeddedError,
     EmbeddedRedis,
+    Fleet,
     NewerSchema,
     PushLog,
     Store,
@@ -213,14 +214,20 @@ class _Process:
                     self._metrics.redis_durable(found.durable is True)
                     asked = time.monotonic()
                 if "serve" in self._roles:
-                    self._views = await archive.targets()
-                    self._queue = {
-                        host: (queue.depth, queue.oldest_seconds)
-                        for host, queue in (await archive.queue()).items()
-                    }
+                    await self._observe_hosts(archive, Fleet(store))
             except Unavailable as problem:
                 self._set_redis(str(problem))
             await asyncio.sleep(_LOOK_EVERY if self._redis_problem is None else 0.5)
+
+    async def _observe_hosts(self, archive: Archive, fleet: Fleet) -> None:
+        self._views = await archive.targets()
+        self._queue = {
+            host: (queue.depth, queue.oldest_seconds)
+            for host, queue in (await archive.queue()).items()
+        }
+        hosts = await archive.hosts()
+        own = self._worker.settings.host if self._worker is not None else None
+        self._metrics.hosts_seen((host.name for host in hosts), await fleet.alive(hosts), own)
 
     def _set_redis(self, problem: str | None) -> None:
         if (problem is None) != (self._redis_problem is None):

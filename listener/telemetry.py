@@ -7,7 +7,7 @@ series is removed when the digest changes. Children of closed sets exist from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -133,6 +133,7 @@ class Metrics:
             __version__
         ).set(1)
         self._infos: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._hosts: frozenset[str] = frozenset()
         # Looking up a child costs more than counting on it, and hooks come by the thousand.
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -196,6 +197,18 @@ class Metrics:
         """Says whether the worker of this host acts."""
         self._worker_up.labels(host).set(up)
         self._lease_lost.labels(host)
+
+    def hosts_seen(self, hosts: Iterable[str], alive: Collection[str], own: str | None) -> None:
+        """Says which hosts are up, as Redis knows it; series of those that were forgotten go.
+
+        `own` is the host whose worker is in this process: it speaks for itself.
+        """
+        seen = frozenset(hosts) - {own}
+        for gone in self._hosts - seen:
+            self._worker_up.remove(gone)
+        for host in seen:
+            self._worker_up.labels(host).set(host in alive)
+        self._hosts = seen
 
     def redis_up(self, up: bool) -> None:
         """Says whether Redis answers."""

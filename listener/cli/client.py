@@ -39,6 +39,10 @@ class Client:
         """What a command answers; raises as `get`."""
         return await self._call("POST", path, json=body or {})
 
+    async def delete(self, path: str) -> Json:
+        """What a removal answers; raises as `get`."""
+        return await self._call("DELETE", path)
+
     async def _call(self, method: str, path: str, **arguments: Any) -> Json:
         hint = "start `listener run`, or name another server with --url"
         path = f"{self.url}/api/v1/{path}"

@@ -28,7 +28,7 @@ _VERBS = {
     "history": "reading",
     "show": "reading",
     "pushes": "reading",
-    "hosts": "reading",
+    "hosts": "hosts",
     "deploy": "acting",
     "rollback": "acting",
     "pause": "acting",

@@ -8,8 +8,6 @@ from listener.cli.client import Json
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 NOTHING = "-"
-# Workers renew what they say of themselves every few seconds.
-_AWAY_AFTER = 60
 
 
 def moment(text: str) -> datetime:
@@ -71,8 +69,9 @@ def or_dash(value: object) -> str:
 
 def away(host: str, hosts: list[Json]) -> str | None:
     """Why nothing happens on a host now, or None where its worker is there."""
-    seen = next((entry["last_seen"] for entry in hosts if entry["name"] == host), None)
-    if seen is None:
+    known = next((entry for entry in hosts if entry["name"] == host), None)
+    if known is None:
         return f"no worker of {host} is known"
-    since = seconds_since(seen)
-    return f"the worker of {host} was last seen {rough(since)} ago" if since > _AWAY_AFTER else None
+    if known["alive"]:
+        return None
+    return f"the worker of {host} was last seen {ago(known['last_seen'])}"

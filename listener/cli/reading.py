@@ -9,7 +9,6 @@ import click
 from listener.cli.client import Json, fetch
 from listener.cli.phrases import (
     NOTHING,
-    ago,
     at,
     between,
     clock,
@@ -219,25 +218,3 @@ def _print_deliveries(found: list[Json]) -> None:
     ]
     headers = ("ID", "RECEIVED", "HOOK", "CODE", "OUTCOME", "PUSHES", "MS", "FROM", "REASON")
     print_table(headers, rows)
-
-
-@click.command()
-@as_json
-@shared_options
-def hosts(as_json: bool) -> None:
-    """The workers: engine, when last seen, what runs and what waits."""
-    answer = fetch("hosts")
-    if as_json:
-        print_json(answer)
-        return
-    rows = [
-        (
-            entry["name"],
-            or_dash(entry["engine_version"]),
-            ago(entry["last_seen"]),
-            str(len(entry["running"])),
-            str(entry["queue_depth"]),
-        )
-        for entry in answer["hosts"]
-    ]
-    print_table(("HOST", "ENGINE", "SEEN", "RUNNING", "QUEUED"), rows)

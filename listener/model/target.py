@@ -280,9 +280,10 @@ class TargetView(Noun):
 
 
 class HostView(Noun):
-    """A worker as the API shows it."""
+    """A worker as it publishes itself; `engine_id` is the engine whose lease it holds."""
 
     name: str
+    engine_id: str | None = None
     engine_version: str | None = None
     last_seen: datetime
     running: tuple[str, ...] = ()

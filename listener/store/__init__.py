@@ -14,6 +14,7 @@ from listener.store.errors import (
     NewerSchema,
     Unavailable,
 )
+from listener.store.fleet import ALIVE_WITHIN, Fleet
 from listener.store.incoming import Incoming, PushRecord
 from listener.store.lease import Holder, Lease
 from listener.store.ledger import Command, Lane, Ledger, PushAck
@@ -21,6 +22,7 @@ from listener.store.pushes import PushLog
 from listener.store.state_dir import WorkerLock, instance
 
 __all__ = [
+    "ALIVE_WITHIN",
     "AlreadyRunning",
     "Archive",
     "Backlog",
@@ -28,6 +30,7 @@ __all__ = [
     "Durability",
     "EmbeddedError",
     "EmbeddedRedis",
+    "Fleet",
     "Holder",
     "Incoming",
     "Lane",

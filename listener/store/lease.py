@@ -130,10 +130,7 @@ class Lease:
     async def holder(self) -> Holder | None:
         """Who holds the lease now; None where nobody does."""
         value = await self._store.call("GET", keys.lease(self.engine_id))
-        if value is None:
-            return None
-        fence, owner, details = str(value).split(" ", 2)
-        return Holder.model_validate({"fence": fence, "owner": owner, **json.loads(details)})
+        return None if value is None else read_holder(value)
 
     def _names(self) -> list[str]:
         return [keys.lease(self.engine_id), keys.fence(self.engine_id)]
@@ -143,6 +140,12 @@ class Lease:
 
     def _lost_sentence(self) -> str:
         return f"{self.host} no longer holds the lease of engine {self.engine_id}"
+
+
+def read_holder(value: str) -> Holder:
+    """The holder that a lease names."""
+    fence, owner, details = value.split(" ", 2)
+    return Holder.model_validate({"fence": fence, "owner": owner, **json.loads(details)})
 
 
 def _now() -> float:

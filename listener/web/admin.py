@@ -13,10 +13,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from listener.store import Archive, Incoming, PushLog, Store, Unavailable
+from listener.store import Archive, Fleet, Incoming, PushLog, Store, Unavailable
 from listener.web.arguments import BadArgument, did_you_mean
 from listener.web.auth import Gate
 from listener.web.commands import Commands
+from listener.web.forgetting import Forgetting
 from listener.web.lookup import Refused
 from listener.web.metrics_page import MetricsPage
 from listener.web.reading import Reading
@@ -34,6 +35,7 @@ API      GET  /api/v1/targets, /api/v1/deployments, /api/v1/pushes, /api/v1/deli
               /api/v1/hosts
          POST /api/v1/targets/NAME/deploy, /rollback, /pause, /resume
          POST /api/v1/deployments/ID/cancel, /api/v1/pushes/ID/replay
+         DELETE /api/v1/hosts/NAME
 Metrics  GET  /metrics
 Probes   GET  /healthz, /readyz
 Shell    listener status, listener deploy NAME --wait, listener --help
@@ -45,8 +47,8 @@ def admin_app(
 ) -> web.Application:
     """The application to serve on the admin port."""
     app = web.Application(middlewares=[_errors, _entrance(gate)], client_max_size=_LARGEST_BODY)
-    archive, incoming = Archive(store), Incoming(store)
-    reading, commands = Reading(archive, incoming), Commands(archive)
+    archive, fleet, incoming = Archive(store), Fleet(store), Incoming(store)
+    reading, commands = Reading(archive, fleet, incoming), Commands(archive)
     api = "/api/v1"
     app.add_routes(
         [
@@ -61,6 +63,7 @@ def admin_app(
             web.get(f"{api}/pushes", reading.pushes),
             web.get(f"{api}/deliveries", reading.deliveries),
             web.get(f"{api}/hosts", reading.hosts),
+            web.delete(f"{api}/hosts/{{name}}", Forgetting(archive, fleet).host),
             web.post(f"{api}/pushes/{{id}}/replay", Replays(incoming, pushes).replay),
             web.post(f"{api}/targets/{{name}}/deploy", commands.deploy),
             web.post(f"{api}/targets/{{name}}/rollback", commands.rollback),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from listener.store import Archive, Incoming, Queue
+from listener.store import Archive, Fleet, Incoming, Queue
 from listener.web.arguments import read_id, read_limit, read_query, read_state
 from listener.web.lookup import expect_target, find_deployment, find_target, split_name
 from listener.web.shapes import delivery_json, deployment_json, host_json, push_json, target_json
 
 
 class Reading:
-    """The GET handlers over one archive and the log of pushes."""
+    """The GET handlers over one archive, the fleet and the log of pushes."""
 
-    def __init__(self, archive: Archive, incoming: Incoming) -> None:
+    def __init__(self, archive: Archive, fleet: Fleet, incoming: Incoming) -> None:
         self._archive = archive
+        self._fleet = fleet
         self._incoming = incoming
 
     async def targets(self, request: web.Request) -> web.Response:
@@ -68,10 +69,13 @@ class Reading:
         return web.json_response({"deliveries": [delivery_json(each) for each in found]})
 
     async def hosts(self, request: web.Request) -> web.Response:
-        """The workers and what waits for each."""
+        """The workers, which of them are alive and what waits for each."""
         read_query(request.query, ())
         hosts = await self._archive.hosts()
+        alive = await self._fleet.alive(hosts)
         queue = await self._archive.queue()
-        return web.json_response(
-            {"hosts": [host_json(host, queue.get(host.name, Queue())) for host in hosts]}
-        )
+        shown = [
+            host_json(host, queue.get(host.name, Queue()), alive=host.name in alive)
+            for host in hosts
+        ]
+        return web.json_response({"hosts": shown})

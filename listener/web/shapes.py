@@ -99,10 +99,11 @@ def delivery_json(delivery: Delivery) -> Json:
     }
 
 
-def host_json(host: HostView, queue: Queue) -> Json:
+def host_json(host: HostView, queue: Queue, *, alive: bool) -> Json:
     """A worker, with how many deployments wait for it and how long the oldest has."""
     return {
         "name": host.name,
+        "alive": alive,
         "engine_version": host.engine_version,
         "last_seen": rfc3339(host.last_seen),
         "running": list(host.running),

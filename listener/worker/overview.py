@@ -93,6 +93,7 @@ class Overview:
             return
         host = HostView(
             name=self._host,
+            engine_id=engine.engine_id or None,
             engine_version=engine.version or None,
             last_seen=now,
             running=tuple(id_ for id_ in running if id_),

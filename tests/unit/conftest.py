@@ -35,6 +35,7 @@ class Panel:
     url: str = ""
     problems: list[str] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
 
     async def ready(self) -> list[str]:
         return self.problems
@@ -43,13 +44,21 @@ class Panel:
         """What the worker of a host says of itself."""
         seen = utc_now() - timedelta(seconds=seconds_ago)
         ledger = await self.ledger(host)
-        await ledger.publish(views, HostView(name=host, engine_version="20.10.24", last_seen=seen))
+        view = HostView(
+            name=host, engine_id=f"engine-{host}", engine_version="20.10.24", last_seen=seen
+        )
+        await ledger.publish(views, view)
+
+    async def away(self, host: str = "h1") -> None:
+        """Its worker is gone, and its lease with it."""
+        await self.leases[host].release()
 
     async def ledger(self, host: str = "h1") -> Ledger:
         """The ledger of a host, as its worker has it."""
         if host not in self.ledgers:
             lease = Lease(self.store, f"engine-{host}", "owner", host)
             assert await lease.acquire()
+            self.leases[host] = lease
             self.ledgers[host] = Ledger(self.store, lease, host)
         return self.ledgers[host]
 

@@ -317,10 +317,28 @@ async def test_hosts_show_what_waits_for_them(http: ClientSession, panel: Panel)
     assert entry.pop("queue_oldest_seconds") < 60
     assert entry == {
         "name": "h1",
+        "alive": True,
         "engine_version": "20.10.24",
         "running": [],
         "queue_depth": 1,
     }
+
+
+async def test_a_host_is_forgotten_only_when_it_is_gone(http: ClientSession, panel: Panel) -> None:
+    await panel.publish(a_view())
+    url = f"{panel.url}/api/v1/hosts/h1"
+    async with http.delete(url) as answer:
+        assert answer.status == 409
+        assert "h1 is alive" in (await answer.json())["error"]
+    await panel.away()
+    (entry,) = (await get(http, panel, "/api/v1/hosts"))[1]["hosts"]
+    assert entry["alive"] is False
+    async with http.delete(url) as answer:
+        assert (answer.status, await answer.json()) == (200, {"host": "h1", "forgotten": True})
+    assert (await get(http, panel, "/api/v1/hosts"))[1] == {"hosts": []}
+    assert (await get(http, panel, "/api/v1/targets"))[1] == {"targets": []}
+    async with http.delete(url) as answer:
+        assert answer.status == 404
 
 
 async def test_unknown_paths_and_methods_are_sentences(http: ClientSession, panel: Panel) -> None:
