@@ -3,6 +3,7 @@ of our own where none is given.
 """
 
 from listener.store.archive import Archive, Queue
+from listener.store.changes import Change, Changes, Place, read_place
 from listener.store.client import Store, connect
 from listener.store.durability import Durability, durability
 from listener.store.embedded import EmbeddedRedis, server_binary
@@ -26,6 +27,8 @@ __all__ = [
     "AlreadyRunning",
     "Archive",
     "Backlog",
+    "Change",
+    "Changes",
     "Command",
     "Durability",
     "EmbeddedError",
@@ -38,6 +41,7 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "NewerSchema",
+    "Place",
     "PushAck",
     "PushLog",
     "PushRecord",
@@ -48,5 +52,6 @@ __all__ = [
     "connect",
     "durability",
     "instance",
+    "read_place",
     "server_binary",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from listener.model.base import Noun
 from listener.model.deployment import Deployment, State
 from listener.model.target import HostView, Memory, Pause, TargetView
-from listener.store import keys, scripts
+from listener.store import changes, keys, scripts
 from listener.store.client import Reply, Store
 from listener.store.errors import Backlog
 from listener.store.ledger import Command, Lane, read_lanes
@@ -56,6 +56,16 @@ class Archive:
         """One deployment; None where there is none, or it fell off the history."""
         text = await self._store.call("GET", keys.deployment(deployment_id))
         return Deployment.model_validate_json(text) if text else None
+
+    async def target(self, host: str, name: str) -> TargetView | None:
+        """One target as its worker last published it; None where it no longer does."""
+        text = await self._store.call("HGET", keys.views(host), name)
+        return TargetView.model_validate_json(text) if text else None
+
+    async def host(self, name: str) -> HostView | None:
+        """One worker as it last published itself."""
+        text = await self._store.call("HGET", keys.HOSTS, name)
+        return HostView.model_validate_json(text) if text else None
 
     async def deployments(
         self,
@@ -103,13 +113,17 @@ class Archive:
 
     async def pause(self, host: str, target: str, pause: Pause) -> None:
         """Lets a target take no deployments until `resume`."""
-        await self._store.call(
-            "HSET", keys.PAUSED, keys.paused(host, target), pause.model_dump_json()
-        )
+        await self._pause(host, target, pause.model_dump_json())
 
     async def resume(self, host: str, target: str) -> None:
         """Lets a target take deployments again."""
-        await self._store.call("HDEL", keys.PAUSED, keys.paused(host, target))
+        await self._pause(host, target, "")
+
+    async def _pause(self, host: str, target: str, pause: str) -> None:
+        event = changes.entry("target", target, host)
+        names = [keys.PAUSED, keys.EVENTS]
+        field = keys.paused(host, target)
+        await self._store.run(scripts.FIELD, names, [field, pause, *event])
 
     async def submit(self, host: str, command: Command) -> None:
         """Sends a command to the worker of a host; a new deployment is recorded in the same step.
@@ -125,8 +139,15 @@ class Archive:
                 keys.deployment(deployment.id),
                 keys.HISTORY,
                 keys.history(host, deployment.target),
+                keys.EVENTS,
             ],
-            [keys.COMMANDS_CAP, deployment.id, record, command.model_dump_json()],
+            [
+                keys.COMMANDS_CAP,
+                deployment.id,
+                record,
+                command.model_dump_json(),
+                *changes.entry("deployment", deployment.id),
+            ],
         )
         if not taken:
             raise Backlog(
@@ -140,6 +161,10 @@ class Archive:
             host: await self._queue(host, delivered.get(keys.group(host)))
             for host in await self._host_names()
         }
+
+    async def queue_of(self, host: str) -> Queue:
+        """What one host has not begun."""
+        return await self._queue(host, (await self._delivered()).get(keys.group(host)))
 
     async def _queue(self, host: str, delivered: str | None) -> Queue:
         unread, commands = await self._store.pipe(

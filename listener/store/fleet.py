@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from redis.exceptions import ResponseError
 
 from listener.model.target import HostView
-from listener.store import keys
+from listener.store import changes, keys, scripts
 from listener.store.client import Store
 from listener.store.lease import TTL, Lease, read_holder
 
@@ -71,7 +71,8 @@ class Fleet:
         own = (keys.commands(host), keys.lanes(host), keys.swaps(host), keys.memory(host))
         await self._store.call("DEL", *own, keys.views(host))
         # Last: as long as it is there, a call that was cut short can be repeated.
-        await self._store.call("HDEL", keys.HOSTS, host)
+        event = changes.entry("host", host)
+        await self._store.run(scripts.FIELD, [keys.HOSTS, keys.EVENTS], [host, "", *event])
 
     async def _leave_the_stream(self, host: str) -> None:
         try:

@@ -40,6 +40,15 @@ class Incoming:
             for push, texts in zip(pushes, answers, strict=True)
         ]
 
+    async def push_at(self, entry_id: str) -> PushRecord | None:
+        """The push of one entry of the log; None where it is no longer kept."""
+        entries = await self._store.call("XRANGE", keys.PUSHES, entry_id, entry_id)
+        push = read_push(entries[0][1]) if entries else None
+        if push is None:
+            return None
+        texts = await self._store.call("HVALS", keys.matches(push.id))
+        return PushRecord(push=push, matches=tuple(m for text in texts for m in _matches(text)))
+
     async def deliveries(self, limit: int, hook: str | None = None) -> list[Delivery]:
         """The newest deliveries first, of one hook or of all, the refused ones among them."""
         found: dict[str, Delivery] = {}

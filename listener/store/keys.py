@@ -13,6 +13,7 @@ SCHEMA = f"{PREFIX}schema"
 PUSHES = f"{PREFIX}pushes"
 DELIVERIES = f"{PREFIX}deliveries"
 REFUSED = f"{PREFIX}refused"
+EVENTS = f"{PREFIX}events"
 HISTORY = f"{PREFIX}history"
 HOSTS = f"{PREFIX}hosts"
 PAUSED = f"{PREFIX}paused"
@@ -26,6 +27,8 @@ REFUSED_CAP = 1_000
 """Strangers may make any number of requests: they push out nothing but each other."""
 COMMANDS_CAP = 1_000
 HISTORY_CAP = 200
+EVENTS_CAP = 5_000
+"""What is told of changes: enough for readers that were away for some minutes."""
 
 
 def dedupe(key: str) -> str:

@@ -13,7 +13,7 @@ from listener.model.deployment import Deployment
 from listener.model.journal import Journal
 from listener.model.push import Match
 from listener.model.target import HostView, Memory, Pause, TargetView
-from listener.store import keys
+from listener.store import changes, keys
 from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
 from listener.store.lease import Lease
 from listener.store.pushes import dump_matches
@@ -87,6 +87,7 @@ class Ledger:
         self._history = history
         self._push_age = push_age
         self._last_command = "0"
+        self._published: dict[str, TargetView] = {}
 
     async def lanes(self) -> dict[str, Lane]:
         """The lanes that hold something, by target."""
@@ -120,6 +121,7 @@ class Ledger:
                 matches = keys.matches(push.push_id)
                 step.add("HSET", matches, self.host, dump_matches(push.matches))
                 step.add("EXPIRE", matches, round(self._push_age))
+                self._changed(step, "push", push.entry_id)
             step.add("XACK", keys.PUSHES, keys.group(self.host), push.entry_id)
         if command is not None:
             step.add("XDEL", keys.commands(self.host), command)
@@ -161,6 +163,7 @@ class Ledger:
         if pause is not None:
             field = keys.paused(self.host, deployment.target)
             step.add("HSET", keys.PAUSED, field, pause.model_dump_json())
+            self._changed(step, "target", deployment.target)
         await self._cap(step, [deployment], lanes)
         await self._commit(step)
 
@@ -174,10 +177,16 @@ class Ledger:
         """Replaces what the API shows of this host and its targets."""
         step = Transaction()
         step.add("DEL", keys.views(self.host))
-        for view in views:
-            step.add("HSET", keys.views(self.host), view.name, view.model_dump_json())
+        shown = {view.name: view for view in views}
+        for name, view in shown.items():
+            step.add("HSET", keys.views(self.host), name, view.model_dump_json())
+        for name in sorted(shown.keys() | self._published.keys()):
+            if shown.get(name) != self._published.get(name):
+                self._changed(step, "target", name)
         step.add("HSET", keys.HOSTS, self.host, host_view.model_dump_json())
+        self._changed(step, "host", self.host)
         await self._commit(step)
+        self._published = shown
 
     async def read_commands(self, block: float, count: int = 20) -> list[tuple[str, Command]]:
         """The next commands as (entry id, command); each comes once until a restart, and again
@@ -209,6 +218,11 @@ class Ledger:
         step.add("SET", keys.deployment(deployment.id), deployment.model_dump_json())
         step.add("ZADD", keys.HISTORY, 0, deployment.id)
         step.add("ZADD", keys.history(self.host, deployment.target), 0, deployment.id)
+        self._changed(step, "deployment", deployment.id)
+
+    def _changed(self, step: Transaction, kind: changes.Kind, name: str) -> None:
+        host = self.host if kind == "target" else ""
+        step.add("XADD", keys.EVENTS, *changes.entry(kind, name, host))
 
     def _lanes(self, step: Transaction, lanes: Mapping[str, Lane]) -> None:
         for target, lane in lanes.items():

@@ -42,8 +42,8 @@ return answers
 """
 
 SUBMIT = """
--- KEYS: commands, deployment, history, history of the target
--- ARGV: cap, deployment id, record ('' where it exists already), command
+-- KEYS: commands, deployment, history, history of the target, events
+-- ARGV: cap, deployment id, record ('' where it exists already), command, then the event of it
 -- Answers 0 where the stream is full. A record that exists shows a repeated call.
 if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
@@ -51,8 +51,17 @@ if ARGV[3] ~= '' then
   redis.call('SET', KEYS[2], ARGV[3])
   redis.call('ZADD', KEYS[3], 0, ARGV[2])
   redis.call('ZADD', KEYS[4], 0, ARGV[2])
+  redis.call('XADD', KEYS[5], unpack(ARGV, 5))
 end
 redis.call('XADD', KEYS[1], '*', 'command', ARGV[4])
+return 1
+"""
+
+FIELD = """
+-- KEYS: hash, events. ARGV: field, value ('' removes it), then the event of it
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+else redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('XADD', KEYS[2], unpack(ARGV, 3))
 return 1
 """
 

@@ -13,15 +13,17 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from listener.store import Archive, Fleet, Incoming, PushLog, Store, Unavailable
+from listener.store import Archive, Changes, Fleet, Incoming, PushLog, Store, Unavailable
 from listener.web.arguments import BadArgument, did_you_mean
 from listener.web.auth import Gate
 from listener.web.commands import Commands
+from listener.web.events import Events
 from listener.web.forgetting import Forgetting
 from listener.web.lookup import Refused
 from listener.web.metrics_page import MetricsPage
 from listener.web.reading import Reading
 from listener.web.replays import Replays
+from listener.web.tidings import Tidings
 
 Ready = Callable[[], Awaitable[list[str]]]
 """Asks what is not ready: sentences, none of them when all is."""
@@ -32,7 +34,7 @@ _RETRY_AFTER = "5"
 _FRONT = """listener: deploys the image that was just pushed, and takes it back when it is sick.
 
 API      GET  /api/v1/targets, /api/v1/deployments, /api/v1/pushes, /api/v1/deliveries,
-              /api/v1/hosts
+              /api/v1/hosts, /api/v1/events
          POST /api/v1/targets/NAME/deploy, /rollback, /pause, /resume
          POST /api/v1/deployments/ID/cancel, /api/v1/pushes/ID/replay
          DELETE /api/v1/hosts/NAME
@@ -49,6 +51,8 @@ def admin_app(
     app = web.Application(middlewares=[_errors, _entrance(gate)], client_max_size=_LARGEST_BODY)
     archive, fleet, incoming = Archive(store), Fleet(store), Incoming(store)
     reading, commands = Reading(archive, fleet, incoming), Commands(archive)
+    events = Events(Changes(store), Tidings(archive, fleet, incoming))
+    app.on_shutdown.append(events.close)
     api = "/api/v1"
     app.add_routes(
         [
@@ -64,6 +68,7 @@ def admin_app(
             web.get(f"{api}/deliveries", reading.deliveries),
             web.get(f"{api}/hosts", reading.hosts),
             web.delete(f"{api}/hosts/{{name}}", Forgetting(archive, fleet).host),
+            web.get(f"{api}/events", events.stream, allow_head=False),
             web.post(f"{api}/pushes/{{id}}/replay", Replays(incoming, pushes).replay),
             web.post(f"{api}/targets/{{name}}/deploy", commands.deploy),
             web.post(f"{api}/targets/{{name}}/rollback", commands.rollback),

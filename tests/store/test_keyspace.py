@@ -46,6 +46,7 @@ DECLARED: dict[str, tuple[str, int | None]] = {
     "memory:*": ("hash", len(TARGETS)),
     "views:*": ("hash", len(TARGETS)),
     "hosts": ("hash", len(HOSTS)),
+    "events": ("stream", 50 + 100),
     "paused": ("hash", len(TARGETS) * len(HOSTS)),
     "history": ("zset", (KEPT + 2) * len(TARGETS) * len(HOSTS)),
     "history:*": ("zset", KEPT + 2),  # two that live in the lane are never dropped
@@ -157,7 +158,7 @@ class Worker:
 async def test_the_keyspace_stays_within_bounds(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    for cap in ("PUSHES_CAP", "DELIVERIES_CAP", "REFUSED_CAP"):
+    for cap in ("PUSHES_CAP", "DELIVERIES_CAP", "REFUSED_CAP", "EVENTS_CAP"):
         monkeypatch.setattr(keys, cap, 50)
     dice = random.Random(seed)
     archive, log = Archive(store), PushLog(store)
