@@ -19,7 +19,7 @@ from listener.deploy.outcomes import (
     Started,
 )
 from listener.deploy.preparing import GiveUp, Preparing
-from listener.deploy.progress import PullProgress
+from listener.deploy.progress import ActProgress
 from listener.deploy.replace import Quiet, Replacing
 from listener.deploy.retention import another_good, good_new, with_good
 from listener.deploy.route import WAY_BACK
@@ -74,10 +74,10 @@ class Acts:
         self._dependents = Dependents(engine)
         self._holds = Holds(engine)
 
-    async def perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
-        """Does what the journal announces and tells what came of it, a pull while it goes on."""
+    async def perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
+        """Does what the journal announces and tells what came of it; meanwhile, how far it is."""
         try:
-            outcome = await self._perform(journal, memory, pulling)
+            outcome = await self._perform(journal, memory, progress)
         except StartError as problem:
             outcome = Sick("start_error", str(problem), await self._last_lines(journal))
         except (CannotSwapError, ImpossibleStrategy, EngineError) as problem:
@@ -91,7 +91,7 @@ class Acts:
             return dataclasses.replace(outcome, remedy=remedy(wreck))
         return outcome
 
-    async def _perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+    async def _perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         if journal.target.own and journal.phase in _AFTER_REPLACE:
             await self._replacing.dismiss(journal)
         match journal.phase:
@@ -100,9 +100,9 @@ class Acts:
             case Phase.PLAN:
                 return await self._preparing.plan(journal, memory)
             case Phase.PULL:
-                return await self._preparing.pull(journal, memory, pulling)
+                return await self._preparing.pull(journal, memory, progress)
             case Phase.PREFLIGHT:
-                return await self._preparing.preflight(journal, memory)
+                return await self._preparing.preflight(journal, memory, progress)
             case Phase.RELEASE:
                 return await self._checks.release(journal)
             case Phase.REPLACE:
@@ -110,11 +110,11 @@ class Acts:
             case Phase.COMMIT:
                 return await self._commit(journal, memory)
             case Phase.PROVE | Phase.WATCH:
-                return await self._watch(journal, journal.target.settings.health)
+                return await self._watch(journal, journal.target.settings.health, progress)
             case Phase.REVIVE:
                 return await self._revive(journal, memory)
             case Phase.REVERT_WATCH:
-                return await self._watch_old(journal)
+                return await self._watch_old(journal, progress)
             case _:
                 return await self._swap(journal, memory)
 
@@ -185,13 +185,15 @@ class Acts:
         """Lets the old container finish what it began, while the new one is watched."""
         settings = journal.target.settings
         if journal.strategy == "start-first" and not settings.lifecycle.before_stop:
-            outcome = await self._watch(journal, drain(settings.health, _DRAIN))
+            outcome = await self._watch(journal, drain(settings.health, _DRAIN), None)
             if isinstance(outcome, Sick):
                 return outcome
         await self._handover.retire(journal)
         return Done()
 
-    async def _watch(self, journal: Journal, settings: Health) -> Outcome:
+    async def _watch(
+        self, journal: Journal, settings: Health, progress: ActProgress | None
+    ) -> Outcome:
         if journal.baseline is None:
             raise ValueError("a watch needs its baseline")
         verdict = await watch(
@@ -200,6 +202,7 @@ class Acts:
             settings,
             journal.baseline,
             removes_itself=removes_itself(journal),
+            tell=progress.proof if progress else None,
         )
         if verdict.kind == "healthy":
             return Healthy(verdict.reason)
@@ -210,7 +213,7 @@ class Acts:
             reason += "" if code is None else f", with code {code}"
         return Sick(verdict.kind, reason, await self._last_lines(journal))
 
-    async def _watch_old(self, journal: Journal) -> Outcome:
+    async def _watch_old(self, journal: Journal, progress: ActProgress) -> Outcome:
         old, _ = parts(journal)
         settings = journal.target.settings.health
         baseline = await self._way_back.baseline_of_old(journal)
@@ -222,6 +225,7 @@ class Acts:
             settings,
             baseline,
             removes_itself=removes_itself(journal),
+            tell=progress.proof,
         )
         if verdict.kind == "healthy":
             return Healthy(verdict.reason)

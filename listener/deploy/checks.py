@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from listener.deploy.outcomes import Done, Faulted, Healthy, Outcome, Sick, SickKind
+from listener.deploy.progress import ActProgress
 from listener.deploy.watch import watch
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError
@@ -29,7 +30,7 @@ class Checks:
         self._engine = engine
         self._twin = Twin(engine)
 
-    async def preflight(self, journal: Journal) -> Outcome:
+    async def preflight(self, journal: Journal, progress: ActProgress) -> Outcome:
         """Lets a twin of the new image prove itself, without ports and where nobody finds it."""
         settings = journal.target.settings.health
         probes = Probes(self._engine, settings)
@@ -37,7 +38,13 @@ class Checks:
             baseline = await self._twin.prove(journal)
         except StartError as problem:
             return await self._sick(journal, "start_error", f"preflight: {problem}")
-        verdict = await watch(lambda: self._twin.inspect(journal), probes, settings, baseline)
+        verdict = await watch(
+            lambda: self._twin.inspect(journal),
+            probes,
+            settings,
+            baseline,
+            tell=progress.proof,
+        )
         if verdict.kind != "healthy":
             return await self._sick(journal, verdict.kind, f"preflight: {verdict.reason}")
         await self._twin.remove(journal)

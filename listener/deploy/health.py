@@ -118,10 +118,10 @@ def judge(
         return progress, None
     if progress.good_since is not None and progress.fails >= _PROBES_TO_FAIL:
         reason = f"its probe failed {progress.fails} times in a row after it had passed"
-        return progress, Verdict("unhealthy", f"{reason}: {_evidence(sample)}")
+        return progress, Verdict("unhealthy", f"{reason}: {evidence(sample)}")
     if since >= wanted.deadline:
         return progress, Verdict(
-            "unhealthy", f"not healthy within {wanted.deadline:g} s: {_evidence(sample)}"
+            "unhealthy", f"not healthy within {wanted.deadline:g} s: {evidence(sample)}"
         )
     if sample.probe is None:
         progress = Progress(None, progress.passes, progress.fails)
@@ -149,7 +149,7 @@ def _ended(sample: Sample, since: float, baseline: Baseline) -> Verdict | None:
     if sample.started_at != baseline.started_at:
         return Verdict("disturbed", "someone else restarted the container")
     if sample.health == "unhealthy":
-        return Verdict("unhealthy", f"unhealthy {after}: {_evidence(sample)}")
+        return Verdict("unhealthy", f"unhealthy {after}: {evidence(sample)}")
     return None
 
 
@@ -167,7 +167,8 @@ def _good(sample: Sample, wanted: Terms, progress: Progress) -> bool:
     return not wanted.probed or progress.passes >= _PROBES_TO_PASS
 
 
-def _evidence(sample: Sample) -> str:
+def evidence(sample: Sample) -> str:
+    """What a container says for itself, for people."""
     if sample.probe is False:
         return f"last probe said {sample.probe_output or 'nothing'}"
     if sample.health in ("starting", "unhealthy"):

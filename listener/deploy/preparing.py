@@ -16,7 +16,7 @@ from listener.deploy.outcomes import (
     Planned,
     Pulled,
 )
-from listener.deploy.progress import PullProgress
+from listener.deploy.progress import ActProgress
 from listener.deploy.rehearsal import rehearsed
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
@@ -123,12 +123,12 @@ class Preparing:
             return dataclasses.replace(planned, plan=told)
         return planned
 
-    async def pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+    async def pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Gets the image by its digest, unless it is held, and holds the one that runs."""
-        work = self._pull(journal, memory, pulling)
+        work = self._pull(journal, memory, progress)
         return await self._unless(lambda: self._cancelled(journal.deployment), work)
 
-    async def _pull(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+    async def _pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         old, new = parts(journal)
         target, deployment = journal.target, journal.deployment
         image = await self._held_image(new, memory)
@@ -141,7 +141,7 @@ class Preparing:
                     self._credentials,
                     pull_timeout=target.settings.pull_timeout,
                     pushed_at=deployment.received_at,
-                    on_progress=pulling.layer,
+                    on_progress=progress.layer,
                 )
             except PullFault as fault:
                 return Faulted(fault.message)
@@ -182,9 +182,9 @@ class Preparing:
         because = "; ".join(problems) or "no registry has it"
         raise CannotSwapError(f"the image {old.image_id} is gone from the engine: {because}")
 
-    async def preflight(self, journal: Journal, memory: Memory) -> Outcome:
+    async def preflight(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Proves the new image in a twin; a newer deployment may end it after that."""
-        outcome = await self._checks.preflight(journal)
+        outcome = await self._checks.preflight(journal, progress)
         given_up = self._give_up(journal.deployment)
         if given_up is None or not isinstance(outcome, Healthy):
             return outcome

@@ -1,18 +1,21 @@
-"""How far a pull is, layer by layer, as one sentence for the record."""
+"""How far an act is while it goes on, for the record: a pull by layer, a watch by its terms."""
 
 from __future__ import annotations
 
 from listener.drivers.image_calls import LayerProgress
+from listener.model.deployment import Layer, Proof, Step
 
 _MIB = 2**20
 _READY = {"Pull complete", "Already exists", "Download complete"}
+_LONGEST_SAID = 200
 
 
-class PullProgress:
-    """The layers of one pull."""
+class ActProgress:
+    """What is known of one act under way."""
 
     def __init__(self) -> None:
         self._layers: dict[str, LayerProgress] = {}
+        self._proof: Proof | None = None
 
     def layer(self, progress: LayerProgress) -> None:
         """Takes what the engine said of one layer; other lines of its stream count nothing."""
@@ -24,10 +27,24 @@ class PullProgress:
                 )
             self._layers[progress.id] = progress
 
-    def sentence(self) -> str | None:
+    def proof(self, proof: Proof) -> None:
+        """Takes how a watched container stands."""
+        said = proof.said.strip()[:_LONGEST_SAID] if proof.said else None
+        self._proof = proof.model_copy(update={"said": said})
+
+    def of(self, step: Step) -> Step:
+        """The step under way with what is known of it."""
+        layers = tuple(
+            Layer(id=one.id, status=one.status, current=one.current, total=one.total)
+            for one in self._layers.values()
+        )
+        facts = {"layers": layers, "proof": self._proof, "detail": self._sentence() or step.detail}
+        return step.model_copy(update=facts)
+
+    def _sentence(self) -> str | None:
         """ "2 of 5 layers, 12.3 of 40.1 MiB"; None before the first layer is known."""
         if not self._layers:
-            return None
+            return self._proof.said if self._proof else None
         layers = self._layers.values()
         ready = sum(layer.status in _READY for layer in layers)
         total = sum(layer.total or 0 for layer in layers) / _MIB

@@ -13,7 +13,7 @@ import structlog
 from listener.deploy.acts import Acts
 from listener.deploy.machine import advance, begin
 from listener.deploy.outcomes import Committed, Faulted, Outcome, Pulled
-from listener.deploy.progress import PullProgress
+from listener.deploy.progress import ActProgress
 from listener.deploy.retention import good_old, with_bad, with_good
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway
@@ -77,7 +77,7 @@ class Runner:
         """A dry run to its end. Nothing is saved, for nothing is changed that has to be mended."""
         while not journal.deployment.state.final:
             journal = begin(journal, utc_now())
-            outcome = await self._perform(journal, memory, PullProgress())
+            outcome = await self._perform(journal, memory, ActProgress())
             journal = advance(journal, outcome, utc_now())
         return journal.deployment
 
@@ -98,33 +98,32 @@ class Runner:
                 await asyncio.sleep(_RETRY_EVERY)
 
     async def _perform_and_report(self, journal: Journal, memory: Memory) -> Outcome:
-        pulling = PullProgress()
-        reporter = asyncio.create_task(self._report(journal.deployment, pulling))
+        progress = ActProgress()
+        reporter = asyncio.create_task(self._report(journal.deployment, progress))
         try:
-            return await self._perform(journal, memory, pulling)
+            return await self._perform(journal, memory, progress)
         finally:
             # Ended before the next save, which a late report must not overwrite.
             reporter.cancel()
             await asyncio.gather(reporter, return_exceptions=True)
 
-    async def _report(self, deployment: Deployment, pulling: PullProgress) -> None:
-        """Shows how far a pull is, once a second."""
-        shown = None
+    async def _report(self, deployment: Deployment, progress: ActProgress) -> None:
+        """Shows how far an act is, once a second where that has changed."""
+        shown = deployment.steps[-1]
         while True:
             await asyncio.sleep(_REPORT_EVERY)
-            sentence = pulling.sentence()
-            if sentence is not None and sentence != shown:
-                shown = sentence
-                step = deployment.steps[-1].model_copy(update={"detail": sentence})
+            step = progress.of(deployment.steps[-1])
+            if step != shown:
+                shown = step
                 steps = (*deployment.steps[:-1], step)
                 with suppress(Unavailable):
                     await self._ledger.record(deployment.model_copy(update={"steps": steps}))
 
-    async def _perform(self, journal: Journal, memory: Memory, pulling: PullProgress) -> Outcome:
+    async def _perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         told = False
         while True:
             try:
-                return await self._acts.perform(journal, memory, pulling)
+                return await self._acts.perform(journal, memory, progress)
             except EngineAway as fault:
                 if not told:
                     log.warning(

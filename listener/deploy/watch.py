@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
-from listener.deploy.health import ABSENT, Progress, Sample, Verdict, has_healthcheck, judge, terms
+from listener.deploy.health import (
+    ABSENT,
+    Progress,
+    Sample,
+    Terms,
+    Verdict,
+    evidence,
+    has_healthcheck,
+    judge,
+    terms,
+)
 from listener.drivers.probes import Probes
 from listener.model.base import utc_now
+from listener.model.deployment import Proof
 from listener.model.journal import Baseline
 from listener.model.target import Health
 
@@ -18,17 +30,19 @@ _EVERY = 0.5
 Inspect = Callable[[], Awaitable[dict[str, Any] | None]]
 
 
-async def watch(
+async def watch(  # noqa: PLR0913 - two of them have defaults and go by keyword
     inspect: Inspect,
     probes: Probes,
     settings: Health,
     baseline: Baseline,
     *,
     removes_itself: bool = False,
+    tell: Callable[[Proof], None] | None = None,
 ) -> Verdict:
     """The verdict on the container that `inspect` shows (None: it is gone).
 
-    One that `removes_itself`, by --rm, is gone when it ended.
+    `tell` is told after each look how it stands. One that `removes_itself`, by --rm, is gone
+    when it ended.
     """
     progress = Progress()
     while True:
@@ -42,7 +56,23 @@ async def watch(
         progress, verdict = judge(sample, since, baseline, wanted, progress)
         if verdict is not None:
             return verdict
+        if tell is not None:
+            tell(_proof(sample, baseline, wanted, progress))
         await asyncio.sleep(_EVERY)
+
+
+def _proof(sample: Sample, baseline: Baseline, wanted: Terms, progress: Progress) -> Proof:
+    began = baseline.watch_began
+    good_since = settles_at = None
+    if progress.good_since is not None:
+        good_since = began + timedelta(seconds=progress.good_since)
+        settles_at = good_since + timedelta(seconds=wanted.settle)
+    return Proof(
+        deadline=began + timedelta(seconds=wanted.deadline),
+        good_since=good_since,
+        settles_at=settles_at,
+        said=None if good_since else evidence(sample),
+    )
 
 
 def sample_of(inspect: dict[str, Any] | None, probe: tuple[bool, str] | None) -> Sample:

@@ -51,13 +51,39 @@ class Trigger(StrEnum):
     ROLLBACK = "rollback"
 
 
+class Layer(Noun):
+    """How far one layer of a pull is; `current` and `total` are bytes, where the engine says."""
+
+    id: str
+    status: str
+    current: int | None = None
+    total: int | None = None
+
+
+class Proof(Noun):
+    """How a watched container stands: good by `deadline`, and then until `settles_at`.
+
+    `said` is what its last probe said, while it is not good.
+    """
+
+    deadline: datetime
+    good_since: datetime | None = None
+    settles_at: datetime | None = None
+    said: str | None = None
+
+
 class Step(Noun):
-    """One step of a deployment as the timeline shows it."""
+    """One step of a deployment as the timeline shows it.
+
+    `layers` and `proof` are there only while it is under way.
+    """
 
     name: str
     started_at: datetime
     finished_at: datetime | None = None
     detail: str | None = None
+    layers: tuple[Layer, ...] = ()
+    proof: Proof | None = None
 
 
 class Deployment(Noun):

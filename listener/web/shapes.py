@@ -129,6 +129,24 @@ def _step(step: Step) -> Json:
         "started_at": rfc3339(step.started_at),
         "finished_at": _moment(step.finished_at),
         "detail": step.detail,
+        "progress": _progress(step),
+    }
+
+
+def _progress(step: Step) -> Json | None:
+    """How far a step under way is: by layer, or by the terms of its watch."""
+    if step.layers:
+        return {"layers": [layer.model_dump(mode="json") for layer in step.layers]}
+    if step.proof is None:
+        return None
+    proof = step.proof
+    return {
+        "health": {
+            "deadline": rfc3339(proof.deadline),
+            "good_since": _moment(proof.good_since),
+            "settles_at": _moment(proof.settles_at),
+            "said": proof.said,
+        }
     }
 
 

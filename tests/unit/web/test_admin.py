@@ -192,7 +192,9 @@ async def test_one_deployment_has_its_steps_and_logs(http: ClientSession, panel:
     assert body["gap_seconds"] == 0.4
     assert RFC3339.fullmatch(body["queued_at"])
     assert RFC3339.fullmatch(body["steps"][0].pop("started_at"))
-    assert body["steps"] == [{"name": "pull", "finished_at": None, "detail": "3 layers"}]
+    assert body["steps"] == [
+        {"name": "pull", "finished_at": None, "detail": "3 layers", "progress": None}
+    ]
     contract = "id target host trigger image tag from_digest to_digest state reason queued_at "
     contract += "started_at finished_at gap_seconds steps"
     assert set(contract.split()) <= body.keys()
