@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.ports import free_port
@@ -14,7 +15,9 @@ from lab.waiting import wait_for
 class RedisServer(Server):
     """redis-server on a free port of 127.0.0.1; killing and starting it again keeps its data."""
 
-    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, durable: bool = True, settings: Sequence[str] = ()
+    ) -> None:
         self.data = directory / "redis"
         self.data.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -26,6 +29,7 @@ class RedisServer(Server):
                 *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data)),
                 *("--save", "", "--maxmemory-policy", "noeviction"),
                 *keep,
+                *settings,
             ],
             directory / "redis.log",
         )

@@ -26,6 +26,7 @@ from listener.model.target import TargetView
 from listener.store import (
     AlreadyRunning,
     Archive,
+    Durability,
     EmbeddedError,
     EmbeddedRedis,
     Fleet,
@@ -94,6 +95,8 @@ class _Process:
         self._views: list[TargetView] = []
         self._queue: dict[str, tuple[int, float]] = {}
         self._redis_problem: str | None = "redis was not asked yet"
+        self._redis = ""
+        self._risks: tuple[str, ...] = ()
         self._hooks: Hooks | None = None
         self._worker: Worker | None = None
 
@@ -207,16 +210,15 @@ class _Process:
         asked = 0.0
         while True:
             try:
-                await store.ping()
-                self._set_redis(None)
+                await store.look()
+                self._set_redis(None, store.where)
                 if time.monotonic() - asked > _DURABILITY_EVERY or not asked:
-                    found = await durability(store)
-                    self._metrics.redis_durable(found.durable is True)
+                    self._set_durability(await durability(store))
                     asked = time.monotonic()
                 if "serve" in self._roles:
                     await self._observe_hosts(archive, Fleet(store))
             except Unavailable as problem:
-                self._set_redis(str(problem))
+                self._set_redis(str(problem), store.where)
             await asyncio.sleep(_LOOK_EVERY if self._redis_problem is None else 0.5)
 
     async def _observe_hosts(self, archive: Archive, fleet: Fleet) -> None:
@@ -229,11 +231,19 @@ class _Process:
         own = self._worker.settings.host if self._worker is not None else None
         self._metrics.hosts_seen((host.name for host in hosts), await fleet.alive(hosts), own)
 
-    def _set_redis(self, problem: str | None) -> None:
-        if (problem is None) != (self._redis_problem is None):
-            log.info("redis answers") if problem is None else log.error("redis", reason=problem)
-        self._redis_problem = problem
+    def _set_redis(self, problem: str | None, where: str) -> None:
+        if problem is not None and self._redis_problem is None:
+            log.error("redis", reason=problem)
+        elif problem is None and (self._redis_problem is not None or where != self._redis):
+            log.info("redis answers", at=where)
+        self._redis_problem, self._redis = problem, where
         self._metrics.redis_up(problem is None)
+
+    def _set_durability(self, found: Durability) -> None:
+        self._metrics.redis_durable(found.durable is True)
+        if found.findings and found.findings != self._risks:
+            log.warning("redis may lose what it took", at=self._redis, reason=found.findings)
+        self._risks = found.findings
 
     async def _follow_config(self) -> None:
         """Reloads on SIGHUP and when a file changed; a bad file leaves the old settings."""

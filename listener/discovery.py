@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
+from listener.config.redis_address import redis_servers
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.helper import HELPER_LABEL
@@ -152,7 +153,7 @@ class Discovery:
         settings = self._settings
         urls = [("the way to the engine", settings.engine)]
         if settings.redis is not None:
-            urls.append(("the Redis", settings.redis))
+            urls += [("the Redis", url) for url in redis_servers(settings.redis)]
         hosts = {*settings.registries, *settings.aliases(), *_registries(summaries)}
         urls += [("the registry", f"//{host}") for host in sorted(hosts)]
         found = (mainstay_at(what, url) for what, url in urls)

@@ -70,7 +70,7 @@ def _add_secret(model: Schema, secret: Secret) -> None:
 def _drop_unsupported(model: Schema, rows: tuple[unsupported.Row, ...]) -> None:
     properties = model["properties"]
     for row in rows:
-        if row.key not in properties or row.prefix is not None:
+        if row.key not in properties:
             continue
         if row.refused is not None:
             allowed = [value for value in properties[row.key]["enum"] if value not in row.refused]

@@ -11,22 +11,12 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from listener.config.hook import Hook
 from listener.config.quantities import Address, Network, RegistryHost, Size, is_name
+from listener.config.redis_address import check_redis
 from listener.model.base import Count, Noun, Seconds
 from listener.model.target import TargetSettings
 
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
-_REDIS = re.compile(r"(rediss?://[^/\s]+(/\S*)?|unix://(\S*@)?/\S+)")
 _ENGINE = re.compile(r"(unix:///\S+|(tcp|https?)://[^/\s]+\S*)")
-
-
-def _redis_url(value: str) -> str:
-    # The value may carry a password, so no message quotes it.
-    if not _REDIS.fullmatch(value):
-        raise ValueError(
-            "is not an address of Redis: write it like redis://redis:6379/0, "
-            "rediss://… or unix:///run/redis.sock"
-        )
-    return value
 
 
 def _engine_url(value: str) -> str:
@@ -44,7 +34,7 @@ def _name(value: str) -> str:
     return value
 
 
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+RedisUrl = Annotated[str, AfterValidator(check_redis)]
 EngineUrl = Annotated[str, AfterValidator(_engine_url)]
 Name = Annotated[str, AfterValidator(_name)]
 

@@ -16,27 +16,21 @@ class Row:
     """A key of one section that is refused.
 
     Refused are all values but the `harmless` ones, which ask for nothing; or, where given, only
-    the `refused` ones, or those that start with `prefix`.
+    the `refused` ones.
     """
 
     key: str
     harmless: tuple[object, ...] = ()
     refused: Collection[str] | None = None
-    prefix: str | None = None
 
     def refuses(self, value: object) -> bool:
         """Whether the value asks for what is not there."""
-        if self.prefix is not None:
-            return isinstance(value, str) and value.startswith(self.prefix)
         if self.refused is not None:
             return isinstance(value, str) and value in self.refused
         return not any(type(value) is type(one) and value == one for one in self.harmless)
 
 
-TOP = (
-    Row("notify", harmless=([],)),
-    Row("redis", prefix="redis+sentinel://"),
-)
+TOP = (Row("notify", harmless=([],)),)
 TARGET = (
     Row("rollout"),
     Row("approve", harmless=(False, "false")),

@@ -18,14 +18,19 @@ class Durability(Noun):
 
 async def durability(store: Store) -> Durability:
     """Reads how this Redis keeps data. Raises `Unavailable` only where it does not answer."""
-    await store.ping()
+    await store.look()
     facts = {
         **await _info(store, "persistence"),
         **await _info(store, "memory"),
         **await _info(store, "replication"),
     }
     policy = await _setting(store, "appendfsync")
-    bad = [*_write_faults(facts), *_loss(facts, policy), *_eviction(facts)]
+    bad = [
+        *_write_faults(facts),
+        *_loss(facts, policy),
+        *_eviction(facts),
+        *_failover(facts, behind_sentinels=store.behind_sentinels),
+    ]
     unknown: list[str] = []
     if "aof_enabled" not in facts:
         unknown.append("unknown whether Redis writes an append-only file: INFO is not allowed here")
@@ -41,8 +46,6 @@ async def durability(store: Store) -> Durability:
 
 def _write_faults(facts: dict[str, str]) -> list[str]:
     found = []
-    if facts.get("role") == "slave":
-        found.append("this Redis is a replica and takes no writes: use its primary's address")
     if facts.get("aof_last_write_status", "ok") != "ok":
         found.append("the last write of the append-only file failed: is the disk full?")
     if int(facts.get("aof_delayed_fsync") or 0) > 0:
@@ -71,6 +74,18 @@ def _eviction(facts: dict[str, str]) -> list[str]:
     if policy == "noeviction" or facts.get("maxmemory", "0") == "0":
         return []
     return [f"maxmemory-policy {policy} deletes data when memory is full; set it to noeviction"]
+
+
+def _failover(facts: dict[str, str], *, behind_sentinels: bool) -> list[str]:
+    if not behind_sentinels and facts.get("connected_slaves", "0") == "0":
+        return []
+    # Redis counts good replicas only where it is told to refuse writes without them.
+    if "min_slaves_good_slaves" in facts:
+        return []
+    return [
+        "min-replicas-to-write 0: without a replica it goes on taking pushes, which a failover"
+        " loses; set it to 1"
+    ]
 
 
 async def _info(store: Store, section: str) -> dict[str, str]:

@@ -86,7 +86,7 @@ def lease(engine_id: str) -> str:
 
 
 def fence(engine_id: str) -> str:
-    """The number of the last lease given for the engine; outlives the lease."""
+    """The last lease given for the engine, which begins with its number; outlives it."""
     return f"{PREFIX}fence:{engine_id}"
 
 

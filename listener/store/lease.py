@@ -57,6 +57,7 @@ class Lease:
     async def acquire(self) -> bool:
         """Takes the lease; False while another worker holds it."""
         asked = _now()
+        await self._store.confirm_master()
         details = json.dumps({"host": self.host, "since": rfc3339(utc_now())})
         reply = await self._store.run(
             scripts.ACQUIRE, self._names(), [self.owner, details, self._ttl_ms(), self.fence]
@@ -108,10 +109,12 @@ class Lease:
         if value is None or self.lost.is_set():
             raise LeaseLost(self._lost_sentence())
         asked = _now()
+        # An old master that comes back would renew what another worker has at the new one.
+        await self._store.confirm_master()
         done = await self._store.run(
             scripts.FENCED,
             [*self._names(), *names],
-            [value, self.fence, self._ttl_ms(), *commands],
+            [value, self._ttl_ms(), *commands],
         )
         if value != self._value:
             raise LeaseLost(self._lost_sentence())

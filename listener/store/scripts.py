@@ -68,26 +68,27 @@ return 1
 ACQUIRE = """
 -- KEYS: lease, fence. ARGV: owner, details, ttl in ms, the highest fence that the caller had.
 -- Answers {fence, value}, or 0 where another owner holds it. A repeated call takes it again.
+-- The fence is the value of the last lease given. It begins with a number that grows; the rest
+-- tells two leases apart that a failover gave the same number, by losing the first one.
 local held = redis.call('GET', KEYS[1])
 if held and string.match(held, '^%d+ (%S+) ') ~= ARGV[1] then return 0 end
-if tonumber(redis.call('GET', KEYS[2]) or '0') < tonumber(ARGV[4]) then
-  redis.call('SET', KEYS[2], ARGV[4])
-end
-local fence = redis.call('INCR', KEYS[2])
+local last = tonumber(string.match(redis.call('GET', KEYS[2]) or '0', '^%d+'))
+local fence = math.max(last, tonumber(ARGV[4])) + 1
 local value = string.format('%.0f', fence) .. ' ' .. ARGV[1] .. ' ' .. ARGV[2]
+redis.call('SET', KEYS[2], value)
 redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
 return {fence, value}
 """
 
 FENCED = """
 -- KEYS: lease, fence, then every key that is written
--- ARGV: our value, our fence, ttl in ms, then commands: name, index of the key, n, n arguments
+-- ARGV: our value, ttl in ms, then commands: name, index of the key, n, n arguments
 -- Answers 0 and does nothing where the lease is not ours. It is ours while it holds our value, or
 -- has run out and nobody has had one since. Without commands this is the renewal.
 local held = redis.call('GET', KEYS[1])
-if held ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
-local i = 4
+if held ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local i = 3
 while i <= #ARGV do
   local last = i + 2 + tonumber(ARGV[i + 2])
   redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, last))

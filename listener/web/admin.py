@@ -58,7 +58,7 @@ def admin_app(
         [
             web.get("/", _front),
             web.get("/healthz", _alive),
-            web.get("/readyz", _readiness(ready)),
+            web.get("/readyz", _readiness(ready, store)),
             web.get("/metrics", _metrics(metrics)),
             web.get(f"{api}/targets", reading.targets),
             web.get(f"{api}/targets/{{name}}", reading.target),
@@ -135,11 +135,11 @@ async def _alive(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-def _readiness(ready: Ready) -> Handler:
+def _readiness(ready: Ready, store: Store) -> Handler:
     async def readiness(_: web.Request) -> web.StreamResponse:
         problems = await ready()
         if not problems:
-            return web.Response(text="ok")
+            return web.Response(text=f"ok, with Redis at {store.where}")
         return _error(503, f"not ready: {'; '.join(problems)}", {"Retry-After": _RETRY_AFTER})
 
     return readiness

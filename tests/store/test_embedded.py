@@ -112,7 +112,7 @@ async def until_answered(store: Store) -> None:
     async with asyncio.timeout(10):
         while True:
             try:
-                return await store.ping()
+                return await store.look()
             except Unavailable:
                 await asyncio.sleep(0.02)
 

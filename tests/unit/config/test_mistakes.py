@@ -134,7 +134,6 @@ UNSUPPORTED = [
     ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
     ("targets: {web: {\n service: a}}", "2: targets.web.service"),
     ("notify: [{url: 'slack://x'}]", "1: notify"),
-    ("redis: redis+sentinel://a/b", "1: redis"),
 ]
 
 

@@ -1,0 +1,130 @@
+"""Redis as Sentinels keep it: a master, two replicas, and three Sentinels that watch them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from lab.ports import free_port
+from lab.process import Process, Server, program
+from lab.redis_server import RedisServer
+from lab.waiting import wait_for
+
+SERVICE = "shop"
+
+
+class Sentineled(Server):
+    """Three servers and three Sentinels on free ports of 127.0.0.1.
+
+    The Sentinels take a server for dead after a second without an answer.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        first = RedisServer(_made(directory / "r0"))
+        follow = ("--replicaof", "127.0.0.1", str(first.port), "--repl-diskless-sync-delay", "0")
+        self.servers = [
+            first,
+            *(RedisServer(_made(directory / f"r{n}"), settings=follow) for n in (1, 2)),
+        ]
+        self.ports = [free_port() for _ in range(3)]
+        self._sentinels = [
+            self._sentinel(_made(directory / f"s{n}"), port, first.port)
+            for n, port in enumerate(self.ports)
+        ]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        self.url = f"redis+sentinel://{hosts}/{SERVICE}"
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Starts all, and returns once each Sentinel knows all replicas and the others."""
+        for server in self.servers:
+            self._stack.callback(server.kill)
+            server.start()
+        wait_for(lambda: self._replicas(self.servers[0].port) == 2, "both replicas follow")
+        for sentinel in self._sentinels:
+            self._stack.callback(sentinel.kill)
+            sentinel.start()
+        wait_for(self._complete, "the Sentinels know each other and both replicas")
+
+    def stop(self) -> None:
+        """Kills all of them: what they hold is of no use any more."""
+        self._stack.close()
+
+    @property
+    def master(self) -> RedisServer:
+        """The server that the Sentinels name now."""
+        port = self._ask(self.ports[0], "sentinel", "get-master-addr-by-name", SERVICE)[1]
+        return next(server for server in self.servers if str(server.port) == port)
+
+    def wait_for_another(self, old: RedisServer) -> RedisServer:
+        """Returns the new master once all Sentinels name one that takes writes."""
+
+        def promoted() -> bool:
+            named = {
+                self._ask(port, "sentinel", "get-master-addr-by-name", SERVICE)[1]
+                for port in self.ports
+            }
+            return len(named) == 1 and str(old.port) not in named and self._is_master(named.pop())
+
+        wait_for(promoted, "the Sentinels promote a replica", timeout=40)
+        return self.master
+
+    def wait_for_a_replica(self) -> None:
+        """Returns once one follows the master."""
+        wait_for(lambda: self._replicas(self.master.port), "a replica follows")
+
+    def _replicas(self, port: int) -> int:
+        return str(self._ask(port, "info", "replication")).count("state=online")
+
+    @contextmanager
+    def one_sentinel_left(self) -> Iterator[None]:
+        """Two of them are down meanwhile."""
+        for sentinel in self._sentinels[:2]:
+            sentinel.kill()
+        yield
+        for sentinel in self._sentinels[:2]:
+            sentinel.start()
+        wait_for(self._complete, "the Sentinels know each other again")
+
+    def _is_master(self, port: str) -> bool:
+        return self._ask(int(port), "role")[0] == "master"
+
+    def _complete(self) -> bool:
+        def knows(port: int) -> bool:
+            facts = self._ask(port, "sentinel", "master", SERVICE)
+            told = dict(zip(facts[::2], facts[1::2], strict=False))
+            return told["num-slaves"] == "2" and told["num-other-sentinels"] == "2"
+
+        return all(knows(port) for port in self.ports)
+
+    @staticmethod
+    def _ask(port: int, *command: str) -> list[str]:
+        done = subprocess.run(
+            [program("redis-cli"), "-p", str(port), *command],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        if done.returncode:
+            raise ConnectionError(done.stderr.strip() or f"port {port} does not answer")
+        return done.stdout.splitlines()
+
+    @staticmethod
+    def _sentinel(directory: Path, port: int, master: int) -> Process:
+        file = directory / "sentinel.conf"
+        file.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
+            f"sentinel monitor {SERVICE} 127.0.0.1 {master} 2\n"
+            f"sentinel down-after-milliseconds {SERVICE} 1000\n"
+            f"sentinel failover-timeout {SERVICE} 6000\n"
+        )
+        command = [program("redis-server"), str(file), "--sentinel"]
+        return Process(command, directory / "sentinel.log")
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
