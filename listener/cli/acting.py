@@ -116,6 +116,15 @@ def resume(target: str) -> None:
 @click.command()
 @click.argument("id")
 @shared_options
+def approve(id: str) -> None:
+    """Let the deployment ID begin, which waits for approval."""
+    done = call(lambda client: client.post(f"deployments/{quote(id, safe='')}/approve"))
+    click.echo(f"{done['id']} is approved; `listener show {done['id']}` tells how it goes")
+
+
+@click.command()
+@click.argument("id")
+@shared_options
 def cancel(id: str) -> None:
     """Cancel the deployment ID while it has not begun to swap."""
     path = f"deployments/{quote(id, safe='')}/cancel"

@@ -33,6 +33,7 @@ _VERBS = {
     "rollback": "acting",
     "pause": "acting",
     "resume": "acting",
+    "approve": "acting",
     "cancel": "acting",
     "replay": "acting",
 }

@@ -33,9 +33,6 @@ class Row:
 TOP = (Row("notify", harmless=([],)),)
 TARGET = (
     Row("rollout"),
-    Row("approve", harmless=(False, "false")),
-    Row("approve_timeout"),
-    Row("window"),
     Row("verify"),
     Row("compose"),
     Row("service"),

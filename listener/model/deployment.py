@@ -96,6 +96,7 @@ class Deployment(Noun):
     `pushes` are the ids that led here, `received_at` the arrival of the first of them.
     `gap_seconds` is the time between the end of the old container and the start of the new one,
     by the engine's clock; the way back of a rollback is not in it.
+    `approved_at` is when a person let it begin, where the target asks for that.
     `logs` are the last lines of a container that failed.
     """
 
@@ -116,6 +117,7 @@ class Deployment(Noun):
     pushes: tuple[str, ...] = ()
     received_at: datetime | None = None
     queued_at: datetime
+    approved_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     gap_seconds: float | None = None

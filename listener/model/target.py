@@ -13,6 +13,7 @@ from semantic_version import NpmSpec, Version
 from listener.model.base import Count, Noun, Seconds
 from listener.model.deployment import State
 from listener.model.reference import is_tag, parse_reference
+from listener.model.window import WindowText
 
 
 class TagPolicy(Noun):
@@ -172,6 +173,9 @@ class TargetSettings(Noun):
     parallelism: Count = 1
     keep: Count = 3
     reconcile: Seconds = 1800.0
+    approve: bool = False
+    approve_timeout: Seconds = 86400.0
+    window: WindowText | None = None
 
     @field_validator("release")
     @classmethod

@@ -23,7 +23,8 @@ _UNREAD_CAP = 1_000
 class Queue(Noun):
     """What a host has not begun: unread pushes and commands, waiting deployments.
 
-    `oldest_seconds` is how long the oldest of them waits; 0 where there are none.
+    `oldest_seconds` is how long the oldest of them waits; 0 where there are none. What is held
+    back on purpose (approval, window, pause) counts as waiting, but not for the age.
     """
 
     depth: int = 0
@@ -131,7 +132,8 @@ class Archive:
         Raises `Backlog` where the worker has not read its commands for long.
         """
         deployment = command.deployment
-        record = "" if command.kind == "cancel" else deployment.model_dump_json()
+        existing = command.kind in ("cancel", "approve")
+        record = "" if existing else deployment.model_dump_json()
         taken = await self._store.run(
             scripts.SUBMIT,
             [
@@ -180,7 +182,11 @@ class Archive:
             since += [_seconds(oldest)] if in_hand else []
         waiting = [lane.waiting for lane in (await self.lanes(host)).values() if lane.waiting]
         records = [await self.deployment(id_) for id_ in waiting]
-        since += [record.queued_at.timestamp() for record in records if record is not None]
+        since += [
+            record.queued_at.timestamp()
+            for record in records
+            if record is not None and record.state is not State.WAITING
+        ]
         return Queue(
             depth=len(waiting) + in_hand + len(unread) + len(commands),
             oldest_seconds=max(0.0, time.time() - min(since)) if since else 0.0,

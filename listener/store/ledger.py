@@ -39,11 +39,11 @@ class PushAck(Noun):
 class Command(Noun):
     """What a person asks of a worker.
 
-    `deployment` is the new one for deploy and rollback, the existing one for cancel. `digest` is
+    `deployment` is the new one for deploy and rollback, the existing one else. `digest` is
     the digest to go back to, where one was named.
     """
 
-    kind: Literal["deploy", "rollback", "cancel"]
+    kind: Literal["deploy", "rollback", "cancel", "approve"]
     deployment: Deployment
     digest: str | None = None
 

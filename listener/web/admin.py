@@ -36,7 +36,7 @@ _FRONT = """listener: deploys the image that was just pushed, and takes it back 
 API      GET  /api/v1/targets, /api/v1/deployments, /api/v1/pushes, /api/v1/deliveries,
               /api/v1/hosts, /api/v1/events
          POST /api/v1/targets/NAME/deploy, /rollback, /pause, /resume
-         POST /api/v1/deployments/ID/cancel, /api/v1/pushes/ID/replay
+         POST /api/v1/deployments/ID/approve, /cancel, /api/v1/pushes/ID/replay
          DELETE /api/v1/hosts/NAME
 Metrics  GET  /metrics
 Probes   GET  /healthz, /readyz
@@ -74,6 +74,7 @@ def admin_app(
             web.post(f"{api}/targets/{{name}}/rollback", commands.rollback),
             web.post(f"{api}/targets/{{name}}/pause", commands.pause),
             web.post(f"{api}/targets/{{name}}/resume", commands.resume),
+            web.post(f"{api}/deployments/{{id}}/approve", commands.approve),
             web.post(f"{api}/deployments/{{id}}/cancel", commands.cancel),
         ]
     )

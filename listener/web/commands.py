@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from listener.model.base import rfc3339, utc_now
-from listener.model.deployment import Deployment, Trigger, new_deployment_id
+from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
 from listener.model.target import Pause, TargetView
 from listener.store import Archive, Command
 from listener.web.arguments import DeployOrder, Nothing, PauseOrder, RollbackOrder, read_body
@@ -48,6 +48,15 @@ class Commands:
             state = deployment.state.value
             raise Refused(409, f"{deployment.id} has ended already: it is {state}")
         return await self._submit(Command(kind="cancel", deployment=deployment))
+
+    async def approve(self, request: web.Request) -> web.Response:
+        """202 where the deployment still waits; the worker lets it begin."""
+        read_body(await request.read(), Nothing)
+        deployment = await find_deployment(self._archive, request.match_info["id"])
+        if deployment.state not in (State.QUEUED, State.WAITING):
+            how = "ended already" if deployment.state.final else "begun already"
+            raise Refused(409, f"{deployment.id} has {how}: it is {deployment.state.value}")
+        return await self._submit(Command(kind="approve", deployment=deployment))
 
     async def pause(self, request: web.Request) -> web.Response:
         """200 with since when and why the target takes no deployments."""

@@ -55,6 +55,7 @@ def deployment_json(deployment: Deployment, *, logs: bool = False) -> Json:
         "dry_run": deployment.dry_run,
         "pushes": list(deployment.pushes),
         "queued_at": rfc3339(deployment.queued_at),
+        "approved_at": _moment(deployment.approved_at),
         "started_at": _moment(deployment.started_at),
         "finished_at": _moment(deployment.finished_at),
         "gap_seconds": deployment.gap_seconds,

@@ -100,6 +100,9 @@ class Admission:
         if command.kind == "cancel":
             await self._cancel(entry_id, deployment)
             return
+        if command.kind == "approve":
+            await self._lanes.approve(deployment, entry_id)
+            return
         target = next((one for one in targets if one.name == deployment.target), None)
         if target is None:
             reason = f"there is no target {deployment.target} on {self._host}"

@@ -75,8 +75,11 @@ class Lanes:
         """Lets deployments wait, each in its target's lane, with the pushes or command that led
         to them acknowledged in the same step. Answers those that were overtaken.
         """
-        placed = {deployment.target: deployment for deployment in deployments}
         async with self._change:
+            placed = {
+                deployment.target: _approved_like(self._waiting.get(deployment.target), deployment)
+                for deployment in deployments
+            }
             overtaken = [
                 _superseded(self._waiting[target], newer.id)
                 for target, newer in placed.items()
@@ -91,12 +94,30 @@ class Lanes:
             self._waiting.update(placed)
         return overtaken
 
-    async def update(self, deployment: Deployment) -> None:
-        """Writes a waiting deployment whose state or reason changed, while it still waits."""
+    async def hold(self, deployment: Deployment, reason: str) -> None:
+        """Says why a deployment waits, while it still does."""
         async with self._change:
             if self._waits(deployment):
-                await self._ledger.record(deployment)
-                self._waiting[deployment.target] = deployment
+                # Not from what the caller saw: it may have been approved since.
+                known = self._waiting[deployment.target]
+                facts = {"state": State.WAITING, "reason": reason}
+                told = known.model_copy(update=facts)
+                if told != known:
+                    await self._ledger.record(told)
+                    self._waiting[told.target] = told
+
+    async def approve(self, deployment: Deployment, command: str) -> bool:
+        """Lets a deployment begin that waits for approval, and acknowledges the command that said
+        so. False where it waits no more.
+        """
+        async with self._change:
+            approved = []
+            if self._waits(deployment):
+                known = self._waiting[deployment.target]
+                approved = [known.model_copy(update={"approved_at": utc_now()})]
+            await self._write(approved, {}, command=command)
+            self._waiting.update({one.target: one for one in approved})
+        return bool(approved)
 
     async def end_waiting(self, ended: Deployment, command: str | None = None) -> None:
         """Ends a deployment that never ran."""
@@ -108,15 +129,15 @@ class Lanes:
             if lanes:
                 self._waiting.pop(ended.target, None)
 
-    async def take(self, target: str) -> Deployment | None:
-        """Moves what waits for a target to its running place, if something waits and none runs."""
+    async def take(self, deployment: Deployment) -> Deployment | None:
+        """Moves a deployment to its target's running place, if it still waits and none runs."""
         async with self._change:
-            taken = self._waiting.get(target)
-            if taken is None or self.running(target) is not None:
+            target = deployment.target
+            # A newer one in its place may have to wait for more than this one had to.
+            if not self._waits(deployment) or self.running(target) is not None:
                 return None
-            await self._write([], {target: Lane(running=taken.id)})
-            del self._waiting[target]
-            return taken
+            await self._write([], {target: Lane(running=deployment.id)})
+            return self._waiting.pop(target)
 
     async def adopt(self, deployment: Deployment) -> None:
         """Puts a deployment that recovery made into the running place."""
@@ -174,6 +195,22 @@ class Lanes:
     ) -> None:
         await self._ledger.admit(deployments, lanes, pushes=pushes, command=command)
         self._lanes.update(lanes)
+
+
+def _approved_like(waiting: Deployment | None, newer: Deployment) -> Deployment:
+    """A deployment as it takes the place of one that waits: what was approved for an image holds
+    when the same image is told of again.
+    """
+    if waiting is None or waiting.approved_at is None:
+        return newer
+    same = (newer.tag, newer.hint, newer.to_digest) == (
+        waiting.tag,
+        waiting.hint,
+        waiting.to_digest,
+    )
+    if not same or (newer.hint is None and newer.to_digest is None):
+        return newer
+    return newer.model_copy(update={"approved_at": waiting.approved_at})
 
 
 def _superseded(deployment: Deployment, newer: str) -> Deployment:

@@ -107,6 +107,8 @@ class Overview:
         last = await self._last_of(target.name)
         pause = self.pauses.get(target.name)
         digest = running_digest(target, memory)
+        waiting = self._lanes.waiting(target.name)
+        held = waiting.reason if waiting is not None else None
         return TargetView(
             name=target.name,
             host=self._host,
@@ -118,7 +120,7 @@ class Overview:
             last_good_digest=memory.good[0].digest if memory.good else None,
             health=target.health,
             state=self._state(target, pause, ended),
-            reason=target.problem or (pause.reason if pause else None),
+            reason=target.problem or (pause.reason if pause else held),
             last_deployment=None
             if last is None
             else LastDeployment(

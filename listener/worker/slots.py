@@ -24,6 +24,7 @@ from listener.model.journal import Journal, Phase
 from listener.model.target import Memory, Pause, Target
 from listener.store import LeaseLost
 from listener.telemetry import Metrics
+from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
 from listener.worker.overview import Overview, running_digest
 from listener.worker.waiting import until
@@ -141,34 +142,47 @@ class Slots:
         """Starts everything that may start; returns when it is worth looking again."""
         self._wake.clear()
         pause = _LONGEST_WAIT
+        seen: dict[str, Target] = {}
         if self._lanes.all_waiting():
             # Somebody who paused a target and then pushes relies on it.
             await self._overview.read_pauses()
+            seen = {target.name: target for target in await self._discovery.targets()}
         for waiting in self._lanes.all_waiting():
             if self._stopping or self._replacing or len(self._tasks) >= self._settings.concurrency:
                 break
             if self._lanes.running(waiting.target) is not None:
                 continue
-            pause = min(pause, await self._consider(waiting))
+            if await self._held(waiting, seen.get(waiting.target)):
+                continue
+            pause = min(pause, await self._start(waiting))
         await until(self._wake, pause)
 
-    async def _consider(self, waiting: Deployment) -> float:
+    async def _held(self, waiting: Deployment, target: Target | None) -> bool:
+        """Whether something keeps it from beginning; then its record says what."""
+        pause = self._overview.pauses.get(waiting.target)
+        found = obstacle(waiting, target, pause, utc_now())
+        if isinstance(found, Expired):
+            await self._end_waiting(waiting, State.SKIPPED, found.reason)
+        elif found is not None:
+            await self._lanes.hold(waiting, found.reason)
+        return found is not None
+
+    async def _end_waiting(self, waiting: Deployment, state: State, reason: str) -> None:
+        ended = ended_early(waiting, state, reason)
+        await self._lanes.end_waiting(ended)
+        self._metrics.deployment_ended(ended)
+
+    async def _start(self, waiting: Deployment) -> float:
         """Starts a deployment, or answers in how many seconds to look again."""
-        paused = self._overview.pauses.get(waiting.target)
-        if paused is not None:
-            await self._set_waiting(waiting, f"paused: {paused.reason}")
-            return _LONGEST_WAIT
         target = await self._target(waiting.target)
         if target is None:
             reason = f"there is no target {waiting.target} on {self._settings.host} any more"
-            ended = ended_early(waiting, State.FAILED, reason)
-            await self._lanes.end_waiting(ended)
-            self._metrics.deployment_ended(ended)
+            await self._end_waiting(waiting, State.FAILED, reason)
             return _LONGEST_WAIT
         pause = self._lanes.ready_in(waiting, target.settings.debounce)
         if pause > 0:
             return pause
-        taken = await self._lanes.take(target.name)
+        taken = await self._lanes.take(waiting)
         if taken is None:
             return _LONGEST_WAIT
         running = running_digest(target, await self._overview.memory(target.name))
@@ -176,11 +190,6 @@ class Slots:
         cleared = taken.model_copy(update=facts)
         self._begin(Journal(deployment=cleared, target=target, phase=Phase.RESOLVE))
         return _LONGEST_WAIT
-
-    async def _set_waiting(self, waiting: Deployment, reason: str) -> None:
-        if waiting.state is not State.WAITING or waiting.reason != reason:
-            facts = {"state": State.WAITING, "reason": reason}
-            await self._lanes.update(waiting.model_copy(update=facts))
 
     async def _target(self, name: str) -> Target | None:
         targets = await self._discovery.targets()

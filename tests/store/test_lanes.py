@@ -39,7 +39,7 @@ async def test_the_newest_waits_and_the_others_are_superseded_by_name(
     lanes = await fresh(ledger, store)
     running = deployment()
     await lanes.place([running])
-    await lanes.take("web")
+    await lanes.take(running)
     waiting = [deployment() for _ in range(4)]
     for one in waiting:
         await lanes.place([one])
@@ -58,12 +58,12 @@ async def test_a_push_that_comes_while_another_is_taken_waits(ledger: Ledger, st
     lanes = await fresh(ledger, store)
     first, second = deployment(), deployment()
     await lanes.place([first])
-    taken, _ = await asyncio.gather(lanes.take("web"), lanes.place([second]))
+    taken, _ = await asyncio.gather(lanes.take(first), lanes.place([second]))
     assert taken == first
     assert lanes.lane("web") == Lane(running=first.id, waiting=second.id)
     assert (await ledger.lanes())["web"] == Lane(running=first.id, waiting=second.id)
     assert lanes.waiting("web") == second
-    assert await lanes.take("web") is None, "one runs at a time"
+    assert await lanes.take(second) is None, "one runs at a time"
 
 
 async def test_targets_do_not_wait_for_each_other(ledger: Ledger, store: Store) -> None:
@@ -85,7 +85,7 @@ async def test_a_deployment_that_was_taken_and_never_begun_waits_again(
     lanes = await fresh(ledger, store)
     taken = deployment()
     await lanes.place([taken])
-    await lanes.take("web")
+    await lanes.take(taken)
     again = await fresh(ledger, store)
     assert again.waiting("web") == taken
     assert again.running("web") is None
@@ -97,7 +97,7 @@ async def test_one_that_was_never_begun_gives_way_to_the_newer_one(
     lanes = await fresh(ledger, store)
     taken, newer = deployment(), deployment()
     await lanes.place([taken])
-    await lanes.take("web")
+    await lanes.take(taken)
     await lanes.place([newer])
     again = await fresh(ledger, store)
     assert again.waiting("web") == newer
@@ -110,7 +110,7 @@ async def test_one_with_a_journal_still_runs_after_a_restart(ledger: Ledger, sto
     lanes = await fresh(ledger, store)
     begun = deployment()
     await lanes.place([begun])
-    await lanes.take("web")
+    await lanes.take(begun)
     target = Target(name="web", host="h1", settings=TargetSettings(container="web"))
     await ledger.save(Journal(deployment=begun, target=target, phase=Phase.CUTOVER))
     again = await fresh(ledger, store)
@@ -124,7 +124,7 @@ async def test_the_end_of_one_frees_the_lane_and_leaves_the_waiting_one(
     lanes = await fresh(ledger, store)
     running, waiting = deployment(), deployment()
     await lanes.place([running])
-    await lanes.take("web")
+    await lanes.take(running)
     await lanes.place([waiting])
     ended = running.model_copy(update={"state": State.SUCCEEDED, "finished_at": utc_now()})
     await lanes.finish(ended, Memory(), None)
@@ -139,7 +139,7 @@ async def test_a_lone_push_starts_at_once_and_siblings_of_the_last_are_gathered(
     lone = deployment()
     assert lanes.ready_in(lone, debounce=2.0) <= 0
     await lanes.place([lone])
-    await lanes.take("web")
+    await lanes.take(lone)
     await lanes.finish(lone.model_copy(update={"state": State.SUCCEEDED}), Memory(), None)
     sibling = deployment()
     assert 1.5 < lanes.ready_in(sibling, debounce=2.0) <= 2.0
@@ -151,6 +151,37 @@ async def test_what_was_skipped_gathers_nobody(ledger: Ledger, store: Store) -> 
     lanes = await fresh(ledger, store)
     skipped = deployment()
     await lanes.place([skipped])
-    await lanes.take("web")
+    await lanes.take(skipped)
     await lanes.finish(skipped.model_copy(update={"state": State.SKIPPED}), Memory(), None)
     assert lanes.ready_in(deployment(), debounce=2.0) <= 0
+
+
+async def test_an_approval_is_kept_whatever_is_written_in_the_same_moment(
+    ledger: Ledger, store: Store
+) -> None:
+    lanes = await fresh(ledger, store)
+    waiting = deployment()
+    await lanes.place([waiting])
+    await lanes.approve(waiting, "0-1")
+    # Whoever looked before the approval still believes that it waits for one.
+    await lanes.hold(waiting, "waits for its window")
+    again = (await fresh(ledger, store)).waiting("web")
+    assert again is not None
+    assert again.approved_at is not None
+    assert again.reason == "waits for its window"
+
+
+async def test_an_approval_is_for_one_image(ledger: Ledger, store: Store) -> None:
+    lanes = await fresh(ledger, store)
+    first, again, other = (
+        deployment().model_copy(update={"tag": "latest", "hint": hint}) for hint in "aab"
+    )
+    await lanes.place([first])
+    await lanes.approve(first, "0-1")
+    await lanes.place([again])
+    told_twice = lanes.waiting("web")
+    assert told_twice is not None
+    assert told_twice.approved_at is not None, "registries tell of one push more than once"
+    await lanes.place([other])
+    assert lanes.waiting("web") == other, "another image has to be approved as well"
+    assert await lanes.take(again) is None, "nobody begins the one that it overtook"

@@ -60,7 +60,7 @@ def test_a_command_may_be_words_of_a_shell() -> None:
         ({"health.exec": "[1]"}, "listener.health.exec: "),
         ({"container": "x"}, "listener.container: the labelled container itself is what runs"),
         ({"compose.service": "x"}, "listener.compose: the labelled container itself is what runs"),
-        ({"approve": "true"}, "listener.approve: is not supported by this version yet"),
+        ({"window": "Mo 2:00-3:00"}, "listener.window: Mo is not a day or a span of days"),
         ({"lifecycle.before_stop": "[]"}, "listener.lifecycle.before_stop: give a command like"),
         ({"parallelism": "2"}, "listener.parallelism: is not supported by this version yet"),
         ({"": "x"}, "listener.: there is no such key"),

@@ -110,6 +110,10 @@ MISTAKES = [
         "targets:\n  a: {container: c}\n  b:\n    host: h\n    container: c",
         "5: targets.b.container: c is already the container of target a",
     ),
+    (TARGET + "\n window: 2-5 UTC}}", "2: targets.web.window: 2-5 is not a day or a span of days"),
+    (TARGET + "\n window: 02:00}}", "2: targets.web.window: 02:00 is not a span of hours: write"),
+    (TARGET + "\n window: 7}}", "2: targets.web.window: 7 is not a window: write it like"),
+    (TARGET + "\n approve: later}}", "2: targets.web.approve: must be true or false, not 'later'"),
     ("defaults: {image: a/b}", "1: defaults.image: belongs to one target and has no default"),
     ("defaults:\n  keep: 0", "2: defaults.keep: must be at least 1"),
     ("listen: 0.0.0.0:8081", "1: listen: the admin port .* cannot be the same"),
@@ -126,9 +130,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 
 UNSUPPORTED = [
     (TARGET + "\n rollout: {group: g}}}", "2: targets.web.rollout"),
-    (TARGET + "\n approve: true}}", "2: targets.web.approve"),
-    (TARGET + "\n approve_timeout: 1h}}", "2: targets.web.approve_timeout"),
-    (TARGET + "\n window: x}}", "2: targets.web.window"),
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
     ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
