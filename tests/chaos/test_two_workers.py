@@ -1,13 +1,15 @@
-"""Two workers for one engine: one acts. A stopped one that wakes up late does nothing."""
+"""Two workers for one engine: one acts. One that was stopped or cut off does nothing late."""
 
 from __future__ import annotations
 
 import signal
 
+from lab import http
 from lab.app import Behaviour, Check, Release
 from lab.listener import Listener
 from lab.redis_server import RedisServer
 from lab.waiting import wait_for
+from lab.wire import Wire
 from tests.conftest import MakeWorld
 
 
@@ -103,3 +105,44 @@ def test_a_zombie_does_nothing(make_world: MakeWorld, redis_server: RedisServer)
         assert world.leftovers("web") == []
     finally:
         standby.stop()
+
+
+def test_a_worker_that_is_cut_off_from_redis_starts_nothing(
+    make_world: MakeWorld, redis_server: RedisServer
+) -> None:
+    world = make_world(settings={"redis": redis_server.url}, verb="serve")
+    filled = ("listen", "admin", "state_dir")
+    settings = {key: value for key, value in world.listener.settings.items() if key not in filled}
+    with Wire(redis_server.port) as wire:
+        by_wire = {**settings, "redis": f"redis://127.0.0.1:{wire.port}/0"}
+        first = Listener(world.directory / "first", by_wire, verb="work")
+        second = Listener(world.directory / "second", settings, verb="work")
+        try:
+            first.start()
+            second.start(ready=False)
+            wait_for(lambda: "works for engine" in second.logs(), "the second one stands by")
+            # Version 1 ignores SIGTERM: the cut-over waits ten seconds for the engine to stop it.
+            url = world.begin("web", Release("1", Behaviour.STUBBORN))
+            digest = world.push("web", Release("2"))
+            parked = f"{world.name('web')}.old-"
+            wait_for(
+                lambda: any(name.startswith(parked) for name in world.leftovers("web")),
+                "version 1 has given up its name",
+            )
+            wire.cut()
+            # It had asked to stop version 1; it may not start version 2 when that is done.
+            done = world.listener.deployment_of(world.name("web"), digest, timeout=90)
+            assert done["state"] == "succeeded"
+            after = world.container("web")
+            assert "Redis" in http.get(f"{first.admin}/readyz").text
+            # What it sent into the cut wire arrives now, and is refused.
+            wire.mend()
+            wait_for(lambda: "lease lost" in first.logs(), "the first one gives up")
+            assert first.metric("listener_deployments_total", state="succeeded") == 0
+            assert second.metric("listener_deployments_total", state="succeeded") == 1
+            assert world.container("web") == after
+            world.wait_answer(url, "2")
+            assert world.leftovers("web") == []
+        finally:
+            second.stop()
+            first.stop()

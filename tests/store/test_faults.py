@@ -8,7 +8,16 @@ import signal
 import pytest
 from redis.exceptions import ResponseError
 
-from listener.store import NewerSchema, PushLog, Store, Unavailable, connect, durability, keys
+from listener.store import (
+    Incoming,
+    NewerSchema,
+    PushLog,
+    Store,
+    Unavailable,
+    connect,
+    durability,
+    keys,
+)
 
 from .conftest import Server, a_push
 
@@ -26,6 +35,34 @@ async def test_out_of_memory(server: Server, own_store: Store) -> None:
     await own_store.call("CONFIG", "SET", "maxmemory", "0")
     await append(own_store)
     assert await own_store.call("XLEN", keys.PUSHES) == 2
+
+
+async def test_a_rewrite_of_the_append_only_file_under_load(
+    server: Server, own_store: Store
+) -> None:
+    acknowledged: list[str] = []
+
+    async def receive() -> None:
+        log = PushLog(own_store)
+        while True:
+            push = a_push()
+            await log.append([(push, push.id)])
+            acknowledged.append(push.id)
+
+    receiving = [asyncio.create_task(receive()) for _ in range(4)]
+    await own_store.call("BGREWRITEAOF")
+    before = len(acknowledged)
+    while "aof_rewrite_in_progress:1" in await own_store.call("INFO", "persistence"):
+        pass
+    assert len(acknowledged) > before
+    # Killed in the middle of a second one.
+    await own_store.call("BGREWRITEAOF")
+    server.kill()
+    ended = await asyncio.gather(*receiving, return_exceptions=True)
+    assert all(isinstance(one, Unavailable) for one in ended)
+    server.start()
+    kept = {record.push.id for record in await Incoming(own_store).pushes(100_000)}
+    assert set(acknowledged) <= kept
 
 
 async def test_a_replica(server: Server, own_store: Store) -> None:
