@@ -32,7 +32,6 @@ class Row:
 
 TOP = (Row("notify", harmless=([],)),)
 TARGET = (
-    Row("rollout"),
     Row("verify"),
     Row("compose"),
     Row("service"),

@@ -184,7 +184,8 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
 def _success(journal: Journal) -> str:
     if journal.old is not None and not journal.old.was_running:
         return "replaced; the container was stopped before and stays stopped"
-    return "healthy"
+    cause = journal.deployment.cause
+    return f"healthy again; {cause}" if cause else "healthy"
 
 
 def _finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:

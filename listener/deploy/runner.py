@@ -184,7 +184,7 @@ def final_memory(journal: Journal, memory: Memory) -> Memory:
     if sick and deployment.state is not State.SUCCEEDED and new is not None:
         taken_back = new.digest, journal.verdict or "taken back"
     elif deployment.state is State.SUCCEEDED and deployment.trigger is Trigger.ROLLBACK and old:
-        taken_back = old.digest or old.image_id, "taken back by hand"
+        taken_back = old.digest or old.image_id, deployment.cause or "taken back by hand"
     if taken_back is None:
         return memory
     digest, reason = taken_back

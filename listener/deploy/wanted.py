@@ -46,11 +46,11 @@ class Wanted:
             return _checked(Resolved(deployment.to_digest, tag), deployment, target, memory)
         faults: list[BaseException] = []
 
-        def worth_another(fault: BaseException) -> bool:
+        def counted(fault: BaseException) -> bool:
             faults.append(fault)
-            return _worth_another(fault, deployment)
+            return worth_another(fault, deployment)
 
-        retrying = AsyncRetrying(retry=retry_if_exception(worth_another), wait=_pause, reraise=True)
+        retrying = AsyncRetrying(retry=retry_if_exception(counted), wait=_pause, reraise=True)
         try:
             async with asyncio.timeout(target.settings.pull_timeout):
                 found: Resolved = await retrying(self._ask, deployment, target)
@@ -67,11 +67,8 @@ class Wanted:
     async def glance(
         self, deployment: Deployment, target: Target, memory: Memory
     ) -> Resolved | Nothing:
-        """Like `find`, asked once; a registry that has no answer now is nothing to do."""
-        try:
-            return _checked(await self._ask(deployment, target), deployment, target, memory)
-        except (RegistryFault, CredentialsFault) as fault:
-            return Nothing(str(fault))
+        """Like `find`, asked once; raises RegistryFault and CredentialsFault."""
+        return _checked(await self._ask(deployment, target), deployment, target, memory)
 
     async def _ask(self, deployment: Deployment, target: Target) -> Resolved:
         # The container's own spelling is the address; a payload never chooses one.
@@ -142,7 +139,8 @@ def _tag_of(digest: str, memory: Memory) -> str | None:
     return next((good.tag for good in memory.good if good.digest == digest), None)
 
 
-def _worth_another(fault: BaseException, deployment: Deployment) -> bool:
+def worth_another(fault: BaseException, deployment: Deployment) -> bool:
+    """Whether a registry that gave no answer may have one soon."""
     if isinstance(fault, NotFound):
         return deployment.received_at is not None and _fresh(deployment.received_at)
     return isinstance(fault, RegistryAway) and not isinstance(fault, Denied)

@@ -93,6 +93,7 @@ class Deployment(Noun):
     start where a person named it; `hint` is the digest that the push named. `force` deploys a
     digest that would otherwise be skipped. A `dry_run` changes nothing: it ends as skipped, and
     `plan` says in a few sentences what the deployment would do, without any secret.
+    `cause` says why a host goes back by itself: another host of its rollout failed.
     `pushes` are the ids that led here, `received_at` the arrival of the first of them.
     `gap_seconds` is the time between the end of the old container and the start of the new one,
     by the engine's clock; the way back of a rollback is not in it.
@@ -114,6 +115,7 @@ class Deployment(Noun):
     force: bool = False
     dry_run: bool = False
     plan: tuple[str, ...] = ()
+    cause: str | None = None
     pushes: tuple[str, ...] = ()
     received_at: datetime | None = None
     queued_at: datetime

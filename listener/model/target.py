@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -149,6 +150,25 @@ class Lifecycle(Noun):
         return a_command(value)
 
 
+class Rollout(Noun):
+    """The same target on several hosts rolls host by host: those that say the same group.
+
+    `parallelism` is how many are in their turn at once. On the first failure the others do not
+    begin; with `rollback` those that were done go back as well.
+    """
+
+    group: str
+    parallelism: Count = 1
+    on_failure: Literal["stop", "rollback"] = "stop"
+
+    @field_validator("group")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", value):
+            raise ValueError(f"{value!r} is not a name of letters, digits, '.', '_' and '-'")
+        return value
+
+
 Strategy = Literal["recreate", "start-first", "warm"]
 """How the new container takes over; see `listener.drivers.strategy`."""
 
@@ -171,6 +191,7 @@ class TargetSettings(Noun):
     debounce: Seconds = 2.0
     pull_timeout: Seconds = 600.0
     parallelism: Count = 1
+    rollout: Rollout | None = None
     keep: Count = 3
     reconcile: Seconds = 1800.0
     approve: bool = False
@@ -217,6 +238,18 @@ class Target(Noun):
     health: Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"] = "absent"
     own: bool = False
     problem: str | None = None
+
+    @property
+    def rollout_id(self) -> str | None:
+        """What the same target has in common on all hosts of its rollout; None without one.
+
+        Another image or other tags make another target, whatever the group is called.
+        """
+        rollout = self.settings.rollout
+        if rollout is None or self.problem is not None:
+            return None
+        followed = hashlib.sha256(f"{self.image}\0{self.policy}".encode()).hexdigest()
+        return f"{rollout.group}:{followed[:16]}"
 
 
 class Good(Noun):
@@ -267,7 +300,7 @@ class LastDeployment(Noun):
 
 
 class TargetView(Noun):
-    """A target as workers publish it and the API shows it."""
+    """A target as workers publish it and the API shows it; `rollout` is its `rollout_id`."""
 
     name: str
     host: str
@@ -280,6 +313,7 @@ class TargetView(Noun):
     health: str = "absent"
     state: Literal["idle", "deploying", "waiting", "paused", "invalid"] = "idle"
     reason: str | None = None
+    rollout: str | None = None
     last_deployment: LastDeployment | None = None
 
 

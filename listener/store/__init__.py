@@ -20,6 +20,7 @@ from listener.store.incoming import Incoming, PushRecord
 from listener.store.lease import Holder, Lease
 from listener.store.ledger import Command, Lane, Ledger, PushAck
 from listener.store.pushes import PushLog
+from listener.store.rollouts import Part, Rollouts, Stop, Turn
 from listener.store.state_dir import WorkerLock, instance
 
 __all__ = [
@@ -41,12 +42,16 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "NewerSchema",
+    "Part",
     "Place",
     "PushAck",
     "PushLog",
     "PushRecord",
     "Queue",
+    "Rollouts",
+    "Stop",
     "Store",
+    "Turn",
     "Unavailable",
     "WorkerLock",
     "connect",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from redis.exceptions import ResponseError
 
-from listener.model.target import HostView
+from listener.model.target import HostView, TargetView
 from listener.store import changes, keys, scripts
 from listener.store.client import Store
 from listener.store.lease import TTL, Lease, read_holder
@@ -68,6 +68,7 @@ class Fleet:
         if fields:
             await self._store.call("HDEL", keys.PAUSED, *fields)
         await self._remove_histories(host)
+        await self._leave_rollouts(host)
         own = (keys.commands(host), keys.lanes(host), keys.swaps(host), keys.memory(host))
         await self._store.call("DEL", *own, keys.views(host))
         # Last: as long as it is there, a call that was cut short can be repeated.
@@ -80,6 +81,13 @@ class Fleet:
         except ResponseError as fault:
             if "requires the key to exist" not in str(fault):
                 raise
+
+    async def _leave_rollouts(self, host: str) -> None:
+        for text in await self._store.call("HVALS", keys.views(host)):
+            view = TargetView.model_validate_json(text)
+            if view.rollout is not None:
+                member = keys.member(view.name, host)
+                await self._store.call("HDEL", keys.rollout(view.rollout), member)
 
     async def _remove_histories(self, host: str) -> None:
         """Every target that a host ever had is in its memory, but for those that never ran."""

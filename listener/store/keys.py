@@ -29,6 +29,8 @@ COMMANDS_CAP = 1_000
 HISTORY_CAP = 200
 EVENTS_CAP = 5_000
 """What is told of changes: enough for readers that were away for some minutes."""
+ROLLOUT_SECONDS = 7 * 86400
+"""Renewed as long as anybody takes part."""
 
 
 def dedupe(key: str) -> str:
@@ -80,6 +82,26 @@ def deployment(deployment_id: str) -> str:
     return f"{PREFIX}deployment:{deployment_id}"
 
 
+def rollout(rollout_id: str) -> str:
+    """Hash target@host -> the engine and the fence under which its worker said it takes part."""
+    return f"{PREFIX}rollout:{rollout_id}"
+
+
+def turns(rollout_id: str) -> str:
+    """Sorted set of those in their turn now, by when they count as lost: ms of the epoch."""
+    return f"{PREFIX}turns:{rollout_id}"
+
+
+def rolling(rollout_id: str, what: str) -> str:
+    """Hash of one digest on its way through the hosts: target@host -> how far it is."""
+    return f"{PREFIX}rolling:{rollout_id}:{what}"
+
+
+def member(target: str, host: str) -> str:
+    """A target of a host, as rollouts and pauses name it."""
+    return f"{target}@{host}"
+
+
 def lease(engine_id: str) -> str:
     """Who may change the engine now."""
     return f"{PREFIX}lease:{engine_id}"
@@ -97,4 +119,4 @@ def group(host: str) -> str:
 
 def paused(host: str, target: str) -> str:
     """The field of a target in the hash of pauses."""
-    return f"{target}@{host}"
+    return member(target, host)

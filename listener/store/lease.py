@@ -15,7 +15,7 @@ from datetime import datetime
 
 from listener.model.base import Noun, rfc3339, utc_now
 from listener.store import keys, scripts
-from listener.store.client import Argument, Store
+from listener.store.client import Argument, Reply, Store
 from listener.store.errors import LeaseLost, Unavailable
 
 TTL = 10.0
@@ -105,6 +105,10 @@ class Lease:
 
         Renews the lease as well. Raises `LeaseLost`, and then nothing was written.
         """
+        await self.run(scripts.FENCED, names, commands)
+
+    async def run(self, script: str, names: Sequence[str], arguments: Sequence[Argument]) -> Reply:
+        """What a script that begins with `scripts.HELD` answers; raises as `write`."""
         value = self._value
         if value is None or self.lost.is_set():
             raise LeaseLost(self._lost_sentence())
@@ -112,9 +116,9 @@ class Lease:
         # An old master that comes back would renew what another worker has at the new one.
         await self._store.confirm_master()
         done = await self._store.run(
-            scripts.FENCED,
+            script,
             [*self._names(), *names],
-            [value, self._ttl_ms(), *commands],
+            [value, self._ttl_ms(), *arguments],
         )
         if value != self._value:
             raise LeaseLost(self._lost_sentence())
@@ -122,6 +126,7 @@ class Lease:
             self.lost.set()
             raise LeaseLost(self._lost_sentence())
         self._deadline = max(self._deadline, asked + self._ttl)
+        return done
 
     async def release(self) -> None:
         """Gives the lease back, if it is still ours; nothing may be written afterwards."""

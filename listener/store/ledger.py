@@ -174,15 +174,19 @@ class Ledger:
         await self._commit(step)
 
     async def publish(self, views: Iterable[TargetView], host_view: HostView) -> None:
-        """Replaces what the API shows of this host and its targets."""
+        """Replaces what the API shows of this host and its targets, and says which of them take
+        part in a rollout.
+        """
         step = Transaction()
         step.add("DEL", keys.views(self.host))
         shown = {view.name: view for view in views}
         for name, view in shown.items():
             step.add("HSET", keys.views(self.host), name, view.model_dump_json())
         for name in sorted(shown.keys() | self._published.keys()):
-            if shown.get(name) != self._published.get(name):
+            before, now = self._published.get(name), shown.get(name)
+            if now != before:
                 self._changed(step, "target", name)
+            self._takes_part(step, name, before.rollout if before else None, now)
         step.add("HSET", keys.HOSTS, self.host, host_view.model_dump_json())
         self._changed(step, "host", self.host)
         await self._commit(step)
@@ -219,6 +223,18 @@ class Ledger:
         step.add("ZADD", keys.HISTORY, 0, deployment.id)
         step.add("ZADD", keys.history(self.host, deployment.target), 0, deployment.id)
         self._changed(step, "deployment", deployment.id)
+
+    def _takes_part(
+        self, step: Transaction, target: str, before: str | None, view: TargetView | None
+    ) -> None:
+        member, now = keys.member(target, self.host), view.rollout if view else None
+        if before is not None and before != now:
+            step.add("HDEL", keys.rollout(before), member)
+        if now is not None:
+            # Whoever reads it counts a worker without that lease as away.
+            under = f"{self._lease.engine_id} {self._lease.fence}"
+            step.add("HSET", keys.rollout(now), member, under)
+            step.add("EXPIRE", keys.rollout(now), keys.ROLLOUT_SECONDS)
 
     def _changed(self, step: Transaction, kind: changes.Kind, name: str) -> None:
         host = self.host if kind == "target" else ""

@@ -80,14 +80,20 @@ redis.call('SET', KEYS[1], value, 'PX', ARGV[3])
 return {fence, value}
 """
 
-FENCED = """
--- KEYS: lease, fence, then every key that is written
--- ARGV: our value, ttl in ms, then commands: name, index of the key, n, n arguments
+HELD = """
+-- KEYS: lease, fence. ARGV: our value, ttl in ms
 -- Answers 0 and does nothing where the lease is not ours. It is ours while it holds our value, or
--- has run out and nobody has had one since. Without commands this is the renewal.
+-- has run out and nobody has had one since.
 local held = redis.call('GET', KEYS[1])
 if held ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+"""
+
+FENCED = (
+    HELD
+    + """
+-- KEYS: then every key that is written
+-- ARGV: then commands: name, index of the key, n, n arguments. Without any this is the renewal.
 local i = 3
 while i <= #ARGV do
   local last = i + 2 + tonumber(ARGV[i + 2])
@@ -96,9 +102,118 @@ while i <= #ARGV do
 end
 return 1
 """
+)
 
 RELEASE = """
 -- KEYS: lease. ARGV: our value.
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
+
+# Of one digest on its way through the hosts of a rollout. Its hash has for each member, a name with
+# an @: "asked MS", "running DEPLOYMENT", "done BEFORE", "back DEPLOYMENT" or "out"; and `began`,
+# `stopped` (the sentence), `for_good` and `back` (1: those that were done go back).
+TURN = (
+    HELD
+    + """
+-- KEYS: then the rolling digest, turns
+-- ARGV: then member, deployment, parallelism, ms after which one in its turn is lost, ms in which
+--   members gather, seconds that the hash lives, 1 where a loss sends the others back, seconds that
+--   a stop lasts, whom all to wait for: those before it
+-- Answers {go}, {wait, member} or {stopped}. A repeated call has the same answer.
+local rolling, turns, me = KEYS[3], KEYS[4], ARGV[3]
+local gather, ttl = tonumber(ARGV[7]), tonumber(ARGV[8])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if redis.call('HGET', rolling, 'stopped') then return {'stopped'} end
+redis.call('HSETNX', rolling, 'began', string.format('%.0f', now))
+redis.call('EXPIRE', rolling, ttl)
+for _, one in ipairs(redis.call('ZRANGEBYSCORE', turns, '-inf', now)) do
+  redis.call('ZREM', turns, one)
+  local state = redis.call('HGET', rolling, one)
+  if one ~= me and state and string.sub(state, 1, 8) == 'running ' then
+    local lost = one .. ' was not heard of for ' .. tonumber(ARGV[6]) / 1000 .. ' s in its turn'
+    redis.call('HSET', rolling, 'stopped', lost, 'back', ARGV[9], 'for_good', ARGV[9])
+    redis.call('EXPIRE', rolling, ARGV[10])
+    return {'stopped'}
+  end
+end
+local running = 'running ' .. ARGV[4]
+if redis.call('HGET', rolling, me) ~= running then
+  redis.call('HSET', rolling, me, 'asked ' .. string.format('%.0f', now))
+  local others = 0
+  for _, one in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
+    if one ~= me then others = others + 1 end
+    if others >= tonumber(ARGV[5]) then return {'wait', one} end
+  end
+  local began = tonumber(redis.call('HGET', rolling, 'began'))
+  for i = 11, #ARGV do
+    local state = redis.call('HGET', rolling, ARGV[i])
+    local asked = state and tonumber(string.match(state, '^asked (%d+)$'))
+    if (not state and now - began < gather) or (asked and now - asked < gather) then
+      return {'wait', ARGV[i]}
+    end
+  end
+  redis.call('HSET', rolling, me, running)
+end
+redis.call('ZADD', turns, now + tonumber(ARGV[6]), me)
+redis.call('EXPIRE', turns, ttl)
+return {'go'}
+"""
+)
+
+KEEP_TURN = (
+    HELD
+    + """
+-- KEYS: then the rolling digest, turns
+-- ARGV: then member, deployment, ms after which it is lost, seconds that the hash lives
+local time = redis.call('TIME')
+local lost = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
+redis.call('HSET', KEYS[3], ARGV[3], 'running ' .. ARGV[4])
+redis.call('ZADD', KEYS[4], lost, ARGV[3])
+redis.call('EXPIRE', KEYS[4], ARGV[6])
+if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[6]) end
+return 1
+"""
+)
+
+END_TURN = (
+    HELD
+    + """
+-- KEYS: then the rolling digest, turns
+-- ARGV: then member, its state, seconds that the hash lives, and where it stops the others: the
+--   sentence, 1 where they go back, 1 where it is for good, seconds that a stop lasts
+local rolling, me, state = KEYS[3], ARGV[3], ARGV[4]
+redis.call('ZREM', KEYS[4], me)
+local before = redis.call('HGET', rolling, me) or ''
+if state ~= 'out' or not string.match(before, '^done ') and not string.match(before, '^back ') then
+  redis.call('HSET', rolling, me, state)
+end
+if ARGV[6] ~= '' and not redis.call('HGET', rolling, 'stopped') then
+  redis.call('HSET', rolling, 'stopped', ARGV[6], 'back', ARGV[7], 'for_good', ARGV[8])
+  redis.call('EXPIRE', rolling, ARGV[9])
+elseif redis.call('TTL', rolling) < 0 then
+  redis.call('EXPIRE', rolling, ARGV[5])
+end
+return 1
+"""
+)
+
+SEND_BACK = (
+    HELD
+    + """
+-- KEYS: then the rolling digest, commands, deployment, history, history of the target, events
+-- ARGV: then member, cap of commands, deployment id, record, command, then the event of it
+-- Answers 2 where the stream is full. One that is not done, or was sent already, is left alone.
+local state = redis.call('HGET', KEYS[3], ARGV[3])
+if not state or not string.match(state, '^done ') then return 1 end
+if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[4]) then return 2 end
+redis.call('HSET', KEYS[3], ARGV[3], 'back ' .. ARGV[5])
+redis.call('SET', KEYS[5], ARGV[6])
+redis.call('ZADD', KEYS[6], 0, ARGV[5])
+redis.call('ZADD', KEYS[7], 0, ARGV[5])
+redis.call('XADD', KEYS[8], unpack(ARGV, 8))
+redis.call('XADD', KEYS[4], '*', 'command', ARGV[7])
+return 1
+"""
+)

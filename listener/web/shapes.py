@@ -53,6 +53,7 @@ def deployment_json(deployment: Deployment, *, logs: bool = False) -> Json:
         "reason": deployment.reason,
         "force": deployment.force,
         "dry_run": deployment.dry_run,
+        "cause": deployment.cause,
         "pushes": list(deployment.pushes),
         "queued_at": rfc3339(deployment.queued_at),
         "approved_at": _moment(deployment.approved_at),

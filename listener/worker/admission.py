@@ -115,6 +115,13 @@ class Admission:
         if queued.dry_run:
             self._rehearsals.begin(entry_id, queued, target)
             return
+        newer = self._lanes.waiting(queued.target)
+        if queued.cause is not None and newer is not None:
+            reason = f"overtaken by deployment {newer.id}"
+            ended = ended_early(queued, State.SUPERSEDED, reason)
+            await self._lanes.end_waiting(ended, command=entry_id)
+            self._ended([ended])
+            return
         self._ended(await self._lanes.place([queued], command=entry_id))
 
     async def _cancel(self, entry_id: str, deployment: Deployment) -> None:

@@ -121,6 +121,7 @@ class Overview:
             health=target.health,
             state=self._state(target, pause, ended),
             reason=target.problem or (pause.reason if pause else held),
+            rollout=target.rollout_id,
             last_deployment=None
             if last is None
             else LastDeployment(

@@ -15,9 +15,11 @@ import structlog
 from listener.deploy.outcomes import Resolved
 from listener.deploy.wanted import Wanted
 from listener.discovery import Discovery
+from listener.model.auth import CredentialsFault
 from listener.model.deployment import Deployment
 from listener.model.push import Push
 from listener.model.target import Target
+from listener.registry import RegistryFault
 from listener.worker.admission import Admission, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
@@ -79,7 +81,10 @@ class Reconcile:
             if deployment is None:
                 continue
             memory = await self._overview.memory(target.name)
-            found = await self._wanted.glance(deployment, target, memory)
+            try:
+                found = await self._wanted.glance(deployment, target, memory)
+            except (RegistryFault, CredentialsFault):
+                continue
             if isinstance(found, Resolved):
                 missed[target.name] = (deployment, found.digest)
         if missed:

@@ -27,6 +27,7 @@ from listener.telemetry import Metrics
 from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
 from listener.worker.overview import Overview, running_digest
+from listener.worker.rolling import End, Later, Rolling
 from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Slots:
         settings: Settings,
         engine: Engine,
         runner: Runner,
+        rolling: Rolling,
         lanes: Lanes,
         overview: Overview,
         discovery: Discovery,
@@ -50,6 +52,7 @@ class Slots:
         self._settings = settings
         self._engine = engine
         self._runner = runner
+        self._rolling = rolling
         self._lanes = lanes
         self._overview = overview
         self._discovery = discovery
@@ -162,13 +165,12 @@ class Slots:
         pause = self._overview.pauses.get(waiting.target)
         found = obstacle(waiting, target, pause, utc_now())
         if isinstance(found, Expired):
-            await self._end_waiting(waiting, State.SKIPPED, found.reason)
+            await self._end_waiting(ended_early(waiting, State.SKIPPED, found.reason))
         elif found is not None:
             await self._lanes.hold(waiting, found.reason)
         return found is not None
 
-    async def _end_waiting(self, waiting: Deployment, state: State, reason: str) -> None:
-        ended = ended_early(waiting, state, reason)
+    async def _end_waiting(self, ended: Deployment) -> None:
         await self._lanes.end_waiting(ended)
         self._metrics.deployment_ended(ended)
 
@@ -177,16 +179,26 @@ class Slots:
         target = await self._target(waiting.target)
         if target is None:
             reason = f"there is no target {waiting.target} on {self._settings.host} any more"
-            await self._end_waiting(waiting, State.FAILED, reason)
+            await self._end_waiting(ended_early(waiting, State.FAILED, reason))
             return _LONGEST_WAIT
         pause = self._lanes.ready_in(waiting, target.settings.debounce)
         if pause > 0:
             return pause
+        turn = await self._rolling.ask(waiting, target)
+        if isinstance(turn, Later):
+            await self._lanes.hold(waiting, turn.reason)
+            return turn.seconds
+        if isinstance(turn, End):
+            await self._end_waiting(turn.ended)
+            return _LONGEST_WAIT
         taken = await self._lanes.take(waiting)
         if taken is None:
+            await self._rolling.untaken(target.name)
             return _LONGEST_WAIT
         running = running_digest(target, await self._overview.memory(target.name))
         facts = {"state": State.QUEUED, "reason": None, "from_digest": running}
+        if turn.digest is not None:
+            facts |= {"to_digest": turn.digest, "tag": turn.tag}
         cleared = taken.model_copy(update=facts)
         self._begin(Journal(deployment=cleared, target=target, phase=Phase.RESOLVE))
         return _LONGEST_WAIT
@@ -199,6 +211,7 @@ class Slots:
         name = journal.target.name
         if journal.phase is Phase.REPLACE:
             self._replacing = name
+        self._rolling.resumed(journal)
         self._tasks[name] = asyncio.create_task(self._run(journal), name=f"deploy {name}")
 
     async def _run(self, journal: Journal) -> None:
@@ -228,6 +241,7 @@ class Slots:
         self._overview.ended(ended, memory)
         # The views come first: whoever sees the end of a deployment finds its target up to date.
         await self._runner.insist(lambda: self._publish(ended.target))
+        await self._runner.insist(lambda: self._rolling.ended(done))
         await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
         await self._runner.insist(lambda: self._overview.count_recovery(ended))
         self._metrics.deployment_ended(ended)

@@ -18,13 +18,14 @@ from listener.drivers.errors import EngineAway, EngineError
 from listener.model.deployment import Deployment
 from listener.model.target import Target
 from listener.registry import Credentials, Resolver
-from listener.store import Archive, Lease, Ledger, PushLog, Store, Unavailable
+from listener.store import Archive, Lease, Ledger, PushLog, Rollouts, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.admission import Admission, untold
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
 from listener.worker.reconcile import Reconcile
 from listener.worker.rehearsals import Rehearsals
+from listener.worker.rolling import KEEP_EVERY, Rolling
 from listener.worker.slots import Slots
 from listener.worker.waiting import until
 
@@ -84,10 +85,13 @@ class Tenure:
         runner = Runner(engine, acts, ledger, metrics)
         self._rehearsals = Rehearsals(runner, self._lanes, self._overview, metrics)
         self._admission = Admission(settings.host, self._lanes, self._rehearsals, metrics)
+        rollouts = Rollouts(store, lease)
+        self._rolling = Rolling(settings.host, rollouts, self._wanted, self._overview)
         self._slots = Slots(
             settings,
             engine,
             runner,
+            self._rolling,
             self._lanes,
             self._overview,
             self._discovery,
@@ -148,6 +152,7 @@ class Tenure:
                 self._hear_events,
                 self._reconcile.look,
                 self._slots.fill,
+                self._keep_turns,
             ):
                 group.create_task(self._persist(act), name=act.__qualname__)
 
@@ -217,6 +222,10 @@ class Tenure:
         self._slots.wake()
         self._changed.set()
 
+    async def _keep_turns(self) -> None:
+        await self._rolling.keep()
+        await asyncio.sleep(KEEP_EVERY)
+
     async def _publish(self) -> None:
         self._changed.clear()
         targets = await self._discovery.targets()
@@ -240,8 +249,9 @@ class Tenure:
         newer = self._lanes.waiting(deployment.target)
         # The events of one push, or a push that reconcile saw first, bring the same digest.
         same = newer is not None and newer.hint is not None and newer.hint == deployment.to_digest
-        # A dry run is in nobody's way.
-        if newer is not None and not same and not deployment.dry_run:
+        # A dry run is in nobody's way, and what goes back goes back from what runs then.
+        back = newer is not None and newer.cause is not None
+        if newer is not None and not same and not back and not deployment.dry_run:
             return Overtaken(newer.id)
         if deployment.id in self._lanes.cancelled:
             return Nothing("cancelled by hand before anything was changed")

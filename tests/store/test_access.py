@@ -23,6 +23,7 @@ from listener.store import (
     Lease,
     Ledger,
     PushLog,
+    Rollouts,
     Store,
     Unavailable,
     connect,
@@ -108,8 +109,8 @@ async def everything(store: Store) -> None:
     lease = Lease(store, "engine", "owner", "h1")
     assert await lease.acquire()
     ledger = Ledger(store, lease, "h1", history=5)
-    worker = Worker(ledger, archive, log, dice)
-    acts = ("receive", "match", "match", "obey", "ask", "work", "work", "work", "show")
+    worker = Worker(ledger, Rollouts(store, lease), archive, log, dice)
+    acts = ("receive", "roll", "match", "match", "obey", "ask", "work", "work", "work", "show")
     for _ in range(150):
         await getattr(worker, dice.choice(acts))()
     await ledger.remember("web", Memory())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fnmatch import fnmatchcase
+from functools import partial
 
 import pytest
 
@@ -17,8 +18,10 @@ from listener.store import (
     Lane,
     Lease,
     Ledger,
+    Part,
     PushAck,
     PushLog,
+    Rollouts,
     Store,
     keys,
 )
@@ -51,6 +54,9 @@ DECLARED: dict[str, tuple[str, int | None]] = {
     "history": ("zset", (KEPT + 2) * len(TARGETS) * len(HOSTS)),
     "history:*": ("zset", KEPT + 2),  # two that live in the lane are never dropped
     "deployment:*": ("string", 1),
+    "rollout:*": ("hash", EXPIRES),
+    "turns:*": ("zset", EXPIRES),
+    "rolling:*": ("hash", EXPIRES),
     "lease:*": ("string", EXPIRES),
     "fence:*": ("string", 1),
 }
@@ -89,8 +95,16 @@ async def check(store: Store) -> set[str]:
 class Worker:
     """What a worker does with its lanes, at random."""
 
-    def __init__(self, ledger: Ledger, archive: Archive, log: PushLog, dice: random.Random) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        rollouts: Rollouts,
+        archive: Archive,
+        log: PushLog,
+        dice: random.Random,
+    ) -> None:
         self.ledger, self.archive, self.log, self.dice = ledger, archive, log, dice
+        self.rollouts = rollouts
         self.host = ledger.host
 
     async def receive(self) -> None:
@@ -140,9 +154,27 @@ class Worker:
         memory = Memory(bad=(bad,))
         await self.ledger.finish(deployment, lanes=lanes, memory=memory, pause=pause)
 
+    async def roll(self) -> None:
+        target = self.dice.choice(TARGETS)
+        part = Part("web:1", self.dice.choice(("sha256:1", "sha256:2")), target, self.host)
+        members = await self.rollouts.members("web:1")
+        await self.rollouts.turn(part, "d", members=members)
+        if self.dice.random() < 0.3:
+            return  # killed in its turn
+        await self.dice.choice((self.rollouts.out, partial(self.rollouts.done, before=None)))(part)
+        if self.dice.random() < 0.1:
+            await self.rollouts.stop(part, "no", for_good=False, back=True)
+            stop = await self.rollouts.stopped(part)
+            for member in stop.done if stop else ():
+                name, _, host = member.rpartition("@")
+                command = Command(kind="rollback", deployment=a_deployment(name, host))
+                await self.rollouts.send_back(part, command)
+
     async def show(self) -> None:
         views = [
-            TargetView(name=name, host=self.host, driver="container", image="docker.io/x")
+            TargetView(
+                name=name, host=self.host, driver="container", image="docker.io/x", rollout="web:1"
+            )
             for name in TARGETS
         ]
         await self.ledger.publish(views, a_host(self.host))
@@ -166,8 +198,9 @@ async def test_the_keyspace_stays_within_bounds(
     for host in HOSTS:
         lease = Lease(store, f"engine-{host}", f"owner-{host}", host)
         assert await lease.acquire()
-        workers.append(Worker(Ledger(store, lease, host, history=KEPT), archive, log, dice))
-    names = ("receive", "match", "match", "obey", "ask", "work", "work", "work", "show")
+        ledger = Ledger(store, lease, host, history=KEPT)
+        workers.append(Worker(ledger, Rollouts(store, lease), archive, log, dice))
+    names = ("receive", "roll", "match", "match", "obey", "ask", "work", "work", "work", "show")
     seen: set[str] = set()
     for turn in range(300):
         await getattr(dice.choice(workers), dice.choice(names))()

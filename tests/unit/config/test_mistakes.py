@@ -20,6 +20,11 @@ HOOK = "hooks: {h: {provider: generic, token: t, "
 TARGET = "targets: {web: {container: web, "
 
 MISTAKES = [
+    (TARGET + "\n rollout: {parallelism: 2}}}", "2: targets.web.rollout.group: is missing"),
+    (
+        TARGET + "\n rollout: {group: a b}}}",
+        "2: targets.web.rollout.group: 'a b' is not a name of letters, digits, '.', '_' and '-'",
+    ),
     # YAML itself
     ("listen: [", "1: is not YAML: "),
     ("a: 1\n\tb: 2", "2: is not YAML: .*tabs"),
@@ -129,7 +134,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 
 
 UNSUPPORTED = [
-    (TARGET + "\n rollout: {group: g}}}", "2: targets.web.rollout"),
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
     ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
