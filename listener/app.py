@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -53,6 +54,9 @@ Role = Literal["serve", "work"]
 _LOOK_EVERY = 2.0
 _DURABILITY_EVERY = 30.0
 _FAILED, _WRONG = 1, 2
+# So long a connection may be without a whole request: silent, or sending it byte by byte.
+_SILENT = 30.0
+_OPEN_FILES = 65_536
 
 
 def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
@@ -62,6 +66,7 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
     sys.setswitchinterval(0.0005)
     # What was imported stays: looking through it for garbage would hold up hooks for 30 ms.
     gc.freeze()
+    _allow_many_connections()
     # Broken HTTP from strangers is answered by aiohttp and is no event of ours.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     if settings.redis is None and len(roles) == 1:
@@ -76,6 +81,14 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
     except (AlreadyRunning, EmbeddedError, NewerSchema, _CannotListen) as problem:
         sys.stderr.write(f"listener: {problem}\n")
         return _FAILED
+
+
+def _allow_many_connections() -> None:
+    """Raises the limit of open files, 1,024 by habit, which strangers' connections would use up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _CannotListen(Exception):
@@ -183,7 +196,13 @@ class _Process:
     async def _listen(
         self, app: web.Application, address: Address, stack: AsyncExitStack
     ) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=5.0,
+            keepalive_timeout=_SILENT,
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
