@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup parts lint test bench fuzz demo chaos clean $(addprefix test-,fundamentals unit store engine engine-next differences chaos)
+.PHONY: help setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,15 @@ bench: setup ## Measure, each figure as a ratio within one run
 fuzz: $(BIN)/.ready ## Hostile requests for every provider (FUZZ_SECONDS=600)
 	@$(BIN)/pip install -qq --group fuzz
 	@$(BIN)/python -m tests.fuzz
+
+lock: $(BIN)/.ready ## Lock what the image is built from: requirements.lock, with hashes
+	@$(BIN)/pip install -qq uv
+	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+socket-proxy: setup ## Record the calls that the socket proxy must let through
+	@tools/install-parts proxy
+	$(BIN)/python -m lab.socket_proxy record $(PYTEST) $(CHOSEN) -n $(WORKERS) tests/fundamentals tests/engine
 
 clean: ## Remove the Python environment and caches
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

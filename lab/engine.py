@@ -21,6 +21,9 @@ _DETACH = 2
 LABEL = "lab.session"
 """Borne by every image, container, network and volume that the lab makes; its value: a session."""
 
+BEHIND = "LAB_SOCKET_PROXY"
+"""The environment variable with the engine's address for listeners, see `lab.socket_proxy`."""
+
 
 class EngineTrouble(Exception):
     """The engine or its command line said no; the message is what it said."""
@@ -38,6 +41,11 @@ class Engine:
     def url(self) -> str:
         """As DOCKER_HOST and the configuration have it."""
         return f"unix://{self.socket}"
+
+    @property
+    def listener_url(self) -> str:
+        """What a listener is told: the same, or the socket proxy that a whole run goes through."""
+        return os.environ.get(BEHIND, self.url)
 
     @property
     def env(self) -> dict[str, str]:

@@ -51,7 +51,7 @@ class World:
         if self.registry.auth:
             account["username"], account["password"] = self.registry.auth
         filled: dict[str, Any] = {
-            "engine": self.gate.url if self.gate else engine.url,
+            "engine": self.gate.url if self.gate else engine.listener_url,
             "host": self.session,
             # Other listeners on this engine, and their containers, are none of ours.
             "scope": self.session,

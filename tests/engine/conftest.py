@@ -43,7 +43,7 @@ def stock(engine: lab.engine.Engine) -> Iterator[dict[str, str]]:
 @pytest.fixture
 async def bench(engine: lab.engine.Engine, stock: dict[str, str]) -> AsyncIterator[Cloning]:
     """A workbench with the two images; what was made on it is removed after the test."""
-    driver = Engine(engine.url)
+    driver = Engine(engine.listener_url)
     await driver.connect()
     made = Cloning(engine, driver, stock)
     try:
@@ -71,7 +71,7 @@ async def connect() -> AsyncIterator[Connect]:
 @pytest.fixture
 async def client(engine: lab.engine.Engine, connect: Connect) -> Engine:
     """The program's own connection to the engine of this machine."""
-    return await connect(engine.url)
+    return await connect(engine.listener_url)
 
 
 @pytest.fixture
