@@ -140,6 +140,18 @@ def test_every_metric_of_the_documents_exists() -> None:
 
 def test_the_compose_file_gives_the_socket_to_the_worker_alone() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    with_socket = [name for name, one in services.items() if "docker.sock" in str(one)]
-    assert with_socket == ["work"]
-    assert [name for name, one in services.items() if "ports" in one] == ["serve"]
+    always = {name: one for name, one in services.items() if "profiles" not in one}
+    assert [name for name, one in services.items() if "docker.sock" in str(one)] == [
+        "work",
+        "proxy",
+    ]
+    assert [name for name, one in always.items() if "ports" in one] == ["serve"]
+    assert all(one["read_only"] for one in always.values() if "redis" not in one["image"])
+
+
+def test_the_compose_file_publishes_nothing_but_the_hooks_to_other_machines() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    published = [port for one in services.values() for port in one.get("ports", ())]
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == [
+        "${LISTENER_PORT:-8080}:8080"
+    ]
