@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,20 @@ class Engine:
         """What a child process needs to use this engine."""
         return {"DOCKER_HOST": self.url}
 
-    def docker(self, *arguments: str, feed: bytes | None = None, timeout: float = 120) -> str:
+    def docker(
+        self,
+        *arguments: str,
+        feed: bytes | None = None,
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+    ) -> str:
         """Runs `docker ARGUMENTS` and returns what it printed; raises EngineTrouble."""
         done = subprocess.run(
             [program("docker"), *arguments],
             input=feed,
             stdin=subprocess.DEVNULL if feed is None else None,
             capture_output=True,
-            env={**os.environ, **self.env},
+            env={**os.environ, **self.env, **(env or {})},
             timeout=timeout,
             check=False,
         )

@@ -1,28 +1,27 @@
-"""Which targets an engine has: containers named in the file, and containers that carry labels."""
+"""Which targets an engine has: those named in the file, and what carries labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
 from listener.config.redis_address import redis_servers
+from listener.drivers.compose import service_of, services_in
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
-from listener.drivers.helper import HELPER_LABEL
 from listener.drivers.images import digests_of
+from listener.drivers.listing import eligible, health_of
 from listener.drivers.mainstays import Mainstay, mainstay_at, serves
-from listener.drivers.names import PIN, parse_parked
+from listener.drivers.names import own_name
 from listener.drivers.own import is_own
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import TagPolicy, Target, TargetSettings
 
-HealthWord = Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"]
-
-# Compose gives a container that it is replacing a name like this for a moment.
-_COMPOSE_TEMPORARY = re.compile(r"[0-9a-f]{12}_.+")
+Summary = Mapping[str, Any]
 
 
 class Discovery:
@@ -33,110 +32,150 @@ class Discovery:
         self._engine = engine
         self._settings = settings
         self._alone = alone
-        self._known: dict[str, Target] = {}
+        self._known: dict[tuple[str, ...], Target] = {}
 
     async def targets(self) -> list[Target]:
         """All targets of this host as they are now, by name. Raises EngineAway."""
-        summaries = {
-            name: summary
-            for summary in await self._engine.list_containers(all=True)
-            if (name := _eligible(summary)) is not None
-        }
-        found = {
-            name: await self._bind(name, settings, summaries.get(settings.container or ""))
-            for name, settings in self._settings.targets.items()
-            if settings.host in (None, self._settings.host)
-            and (self._alone or settings.host is not None or settings.container in summaries)
-        }
-        taken = {target.container for target in found.values()}
-        relied_on = self._relied_on(list(summaries.values()))
-        for name, summary in summaries.items():
-            if name not in taken and name not in found:
-                target = await self._labelled(name, summary)
-                if target is not None:
-                    found[name] = _left_alone(target, relied_on.get(summary["Id"]))
-        ids = {summary["Id"] for summary in summaries.values()}
-        self._known = {id_: target for id_, target in self._known.items() if id_ in ids}
+        listed = await self._engine.list_containers(all=True)
+        summaries = [one for one in listed if eligible(one) is not None]
+        found: dict[str, Target] = {}
+        taken: set[str] = set()
+        for name, settings in self._settings.targets.items():
+            own = _those_of(settings, summaries)
+            if self._is_here(settings, own):
+                found[name] = await self._bind(name, settings, own)
+                taken |= {one["Id"] for one in own}
+        relied_on = self._relied_on(summaries)
+        for name, own in self._labelled_groups(summaries, found).items():
+            if taken.isdisjoint(one["Id"] for one in own):
+                target = await self._labelled(name, own)
+                reasons = (relied_on[one["Id"]] for one in own if one["Id"] in relied_on)
+                found[name] = _left_alone(target, next(reasons, None))
+        ids = {summary["Id"] for summary in summaries}
+        self._known = {of: target for of, target in self._known.items() if ids.issuperset(of)}
         return [found[name] for name in sorted(found)]
 
-    async def parked(self, container: str, summary: Mapping[str, Any]) -> Target | None:
+    async def parked(self, container: str, summary: Summary) -> Target | None:
         """The target that a parked container belongs to, named `container` by right."""
+        here = {**summary, "Names": [f"/{container}"]}
+        names = set()
         for name, settings in self._settings.targets.items():
-            if settings.container == container and settings.host in (None, self._settings.host):
-                return await self._bind(name, settings, summary)
-        return await self._labelled(container, summary)
+            if settings.host in (None, self._settings.host):
+                if _those_of(settings, [here]):
+                    return await self._bind(name, settings, [here])
+                names.add(name)
+        if not self._asks(here):
+            return None
+        listed = await self._engine.list_containers(all=True)
+        others = [one for one in listed if eligible(one) and one["Id"] != here["Id"]]
+        groups = self._labelled_groups([here, *others], names)
+        mine = next((name for name, own in groups.items() if here in own), None)
+        return await self._labelled(mine, [here]) if mine is not None else None
 
-    async def _labelled(self, name: str, summary: Mapping[str, Any]) -> Target | None:
-        labels = summary.get("Labels") or {}
+    def _is_here(self, settings: TargetSettings, own: Sequence[Summary]) -> bool:
+        if settings.host not in (None, self._settings.host):
+            return False
+        return self._alone or settings.host is not None or bool(own)
+
+    def _labelled_groups(
+        self, summaries: Sequence[Summary], names: Collection[str]
+    ) -> dict[str, Sequence[Summary]]:
+        """What is a target by its labels, by name: a container, or a service with its replicas.
+
+        A service has its own name, and its project's before that where another target has it.
+        """
+        groups: dict[str, Sequence[Summary]] = {
+            own_name(one): [one] for one in summaries if self._asks(one) and service_of(one) is None
+        }
+        services = {of: own for of, own in services_in(summaries).items() if self._asks(own[0])}
+        claimed = Counter((*names, *groups, *(of.service for of in services)))
+        for of, own in services.items():
+            alone = claimed[of.service] == 1
+            groups[of.service if alone else f"{of.project}-{of.service}"] = own
+        return {name: own for name, own in groups.items() if name not in names}
+
+    def _asks(self, summary: Summary) -> bool:
+        """Whether its labels are meant for this program, be they right or wrong."""
         try:
-            if not is_enabled(labels, self._settings.scope):
-                return None
-            known = self._seen_before(name, summary)
-            if known is not None:
-                return known
-            settings = settings_from_labels(name, labels, self._settings.defaults)
+            return is_enabled(summary.get("Labels") or {}, self._settings.scope)
+        except LabelError:
+            return True
+
+    async def _labelled(self, name: str, own: Sequence[Summary]) -> Target:
+        known = self._seen_before(name, own)
+        if known is not None:
+            return known
+        labels, container = own[0].get("Labels") or {}, own_name(own[0])
+        try:
+            runs = service_of(own[0]) or container
+            settings = settings_from_labels(runs, labels, self._settings.defaults)
         except LabelError as problem:
-            return self._invalid(name, TargetSettings(container=name), str(problem))
-        return await self._bind(name, settings, summary)
+            settings = TargetSettings(container=container)
+            return self._invalid(name, settings, str(problem), own)
+        return await self._bind(name, settings, own)
 
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration."""
         self._settings = settings
         self._known.clear()
 
-    def _seen_before(self, name: str, summary: Mapping[str, Any]) -> Target | None:
+    def _seen_before(self, name: str, own: Sequence[Summary]) -> Target | None:
         """A target that was read before, as healthy as it is now."""
-        known = self._known.get(summary["Id"])
+        known = self._known.get(tuple(one["Id"] for one in own))
         if known is None or known.name != name:
             return None
-        health = _health(summary)
+        health = health_of(own)
         return known if health == known.health else known.model_copy(update={"health": health})
 
     def forget(self, container_id: str) -> None:
         """Reads a container's image anew next time: an image may gain digests."""
-        self._known.pop(container_id, None)
+        self._known = {of: one for of, one in self._known.items() if container_id not in of}
 
-    def _invalid(self, name: str, settings: TargetSettings, problem: str) -> Target:
+    def _invalid(
+        self, name: str, settings: TargetSettings, problem: str, own: Sequence[Summary] = ()
+    ) -> Target:
         return Target(
             name=name,
             host=self._settings.host,
+            driver="compose" if settings.compose else "container",
             settings=settings,
-            container=settings.container or name,
+            container=settings.container or (own_name(own[0]) if own else name),
             problem=problem,
         )
 
-    async def _bind(
-        self, name: str, settings: TargetSettings, summary: Mapping[str, Any] | None
-    ) -> Target:
-        if summary is None:
-            return self._invalid(name, settings, f"there is no container {settings.container}")
-        known = self._seen_before(name, summary)
+    async def _bind(self, name: str, settings: TargetSettings, own: Sequence[Summary]) -> Target:
+        if not own:
+            return self._invalid(name, settings, _absent(settings))
+        known = self._seen_before(name, own)
         if known is not None:
             return known
+        container = own_name(own[0])
         try:
-            spelling, image_id, digests = await self._facts(summary["Id"])
-            reference = self._reference(spelling, settings)
+            spelling, image_id, digests = await self._facts(own)
+            reference = self._reference(spelling, container)
         except NotFound:
-            return self._invalid(name, settings, f"container {settings.container} is gone")
+            return self._invalid(name, settings, f"container {container} is gone", own)
         except BadReference as problem:
-            return self._invalid(name, settings, str(problem))
+            return self._invalid(name, settings, str(problem), own)
         target = Target(
             name=name,
             host=self._settings.host,
+            driver="compose" if settings.compose else "container",
             settings=settings,
             image=reference.name,
             spelling=spelling,
             tag=reference.tag,
             policy=settings.tag or _own_policy(reference),
-            container=settings.container or name,
-            container_id=summary["Id"],
+            container=settings.container or container,
+            replicas=tuple(own_name(one) for one in own) if settings.compose else (),
+            container_id=own[0]["Id"],
             image_id=image_id,
             digests=digests,
-            health=_health(summary),
-            own=is_own(summary["Id"]),
+            health=health_of(own),
+            own=any(is_own(one["Id"]) for one in own),
         )
-        bound = target.model_copy(update={"problem": self._problem(target, summary)})
-        self._known[summary["Id"]] = bound
+        bound = target.model_copy(update={"problem": self._problem(target, own[0])})
+        self._known[tuple(one["Id"] for one in own)] = bound
         return bound
 
     def _relied_on(self, summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -159,10 +198,10 @@ class Discovery:
         found = (mainstay_at(what, url) for what, url in urls)
         return [mainstay for mainstay in found if mainstay is not None]
 
-    def _reference(self, spelling: str, settings: TargetSettings) -> Reference:
+    def _reference(self, spelling: str, container: str) -> Reference:
         if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", spelling):
             raise BadReference(
-                f"container {settings.container} was created from the image id {spelling[:19]}, "
+                f"container {container} was created from the image id {spelling[:19]}, "
                 "not from a name: create it again from its image's name"
             )
         reference = parse_reference(spelling)
@@ -188,10 +227,22 @@ class Discovery:
             return "it belongs to a systemd unit, which would create it again"
         if target.own and not self._settings.self_update:
             return "it is this program itself: set self_update: true if it shall replace itself"
+        if target.own and len(target.replicas) > 1:
+            return "it is this program itself, which cannot replace more than one container"
         return None
 
-    async def _facts(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
-        """Spelling, image id and digests; the list shows an id where the tag has moved on."""
+    async def _facts(self, own: Sequence[Summary]) -> tuple[str, str, tuple[str, ...]]:
+        """Spelling, image id and digests of all; a service of which two run has neither of both."""
+        spelling, image_id, digests = await self._facts_of(own[0]["Id"])
+        for other in own[1:]:
+            # One that is scaled away this moment is none to wait for.
+            with suppress(NotFound):
+                if (await self._facts_of(other["Id"]))[:2] != (spelling, image_id):
+                    return spelling, "", ()
+        return spelling, image_id, digests
+
+    async def _facts_of(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
+        """Of one container; the list shows an id where the tag has moved on."""
         inspect = await self._engine.inspect_container(container_id)
         try:
             image = await self._engine.inspect_image(inspect["Image"])
@@ -200,18 +251,18 @@ class Discovery:
         return inspect["Config"]["Image"], inspect["Image"], tuple(digests_of(image, inspect))
 
 
-def _eligible(summary: Mapping[str, Any]) -> str | None:
-    """The name of a container that may be a target; None for what stands beside one."""
-    names: list[str] = [name[1:] for name in summary.get("Names") or () if name.count("/") == 1]
-    labels = summary.get("Labels") or {}
-    if not names or PIN in labels or HELPER_LABEL in labels:
-        return None
-    if labels.get("com.docker.compose.oneoff") == "True":
-        return None
-    name = names[0]
-    if parse_parked(name) or _COMPOSE_TEMPORARY.fullmatch(name):
-        return None
-    return name
+def _those_of(settings: TargetSettings, summaries: Sequence[Summary]) -> Sequence[Summary]:
+    """The containers of a target in the file."""
+    if settings.compose is not None:
+        return services_in(summaries).get(settings.compose, [])
+    return [one for one in summaries if own_name(one) == settings.container]
+
+
+def _absent(settings: TargetSettings) -> str:
+    if settings.compose is None:
+        return f"there is no container {settings.container}"
+    of = settings.compose
+    return f"there is no container of service {of.service} in Compose project {of.project}"
 
 
 def _left_alone(target: Target, what: str | None) -> Target:
@@ -227,18 +278,6 @@ def _left_alone(target: Target, what: str | None) -> Target:
 
 def _own_policy(reference: Reference) -> TagPolicy | None:
     return TagPolicy(exact=reference.tag) if reference.tag else None
-
-
-def _health(summary: Mapping[str, Any]) -> HealthWord:
-    """From the list's own words, so that fifty targets cost one call."""
-    if summary.get("State") != "running":
-        return "stopped" if summary.get("State") != "restarting" else "unhealthy"
-    status = str(summary.get("Status", ""))
-    if "(unhealthy)" in status:
-        return "unhealthy"
-    if "(healthy)" in status:
-        return "healthy"
-    return "starting" if "(health: starting)" in status else "running"
 
 
 def _registries(summaries: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -112,6 +112,7 @@ def _login(document: Document, path: KeyPath, entry: dict[str, object]) -> None:
 
 def _targets(document: Document) -> None:
     claimed: list[tuple[str, object, str]] = []
+    services: dict[tuple[object, ...], str] = {}
     for path, target in _entries(document.contents, "targets"):
         _name(document, path)
         runs = [key for key in RUNS if key in target]
@@ -119,6 +120,7 @@ def _targets(document: Document) -> None:
             document.report(path, "say what runs: give one of container, compose and service")
         for key in runs[1:]:
             document.report((*path, key), f"give either this or {runs[0]}, not both")
+        _service(document, path, target, services)
         container, host = target.get("container"), target.get("host")
         if not isinstance(container, str):
             continue
@@ -132,3 +134,18 @@ def _targets(document: Document) -> None:
                 )
                 break
         claimed.append((container, host, str(path[-1])))
+
+
+def _service(
+    document: Document,
+    path: KeyPath,
+    target: dict[str, object],
+    services: dict[tuple[object, ...], str],
+) -> None:
+    compose = target.get("compose")
+    if not isinstance(compose, dict):
+        return
+    key = (str(compose.get("project")), str(compose.get("service")), target.get("host"))
+    other = services.setdefault(key, str(path[-1]))
+    if other != path[-1]:
+        document.report((*path, "compose"), f"is already the service of target {other}")

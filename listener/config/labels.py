@@ -13,7 +13,7 @@ from listener.config.combinations import RUNS
 from listener.config.document import KeyPath
 from listener.config.load import merged
 from listener.config.sentences import explain
-from listener.model.target import TargetSettings
+from listener.model.target import ComposeService, TargetSettings
 
 PREFIX = "listener."
 ENABLE = "listener.enable"
@@ -52,9 +52,9 @@ def is_enabled(labels: Mapping[str, str], scope: str | None = None) -> bool:
 
 
 def settings_from_labels(
-    name: str, labels: Mapping[str, str], defaults: TargetSettings
+    runs: str | ComposeService, labels: Mapping[str, str], defaults: TargetSettings
 ) -> TargetSettings:
-    """The settings of the target that the container `name` makes of itself.
+    """The settings of the target that a container, by its name, or a service makes of itself.
 
     Labels that are not this program's are left alone. Raises LabelError with one sentence for each
     problem.
@@ -71,7 +71,8 @@ def settings_from_labels(
     kept, refused = unsupported.strip(said, unsupported.TARGET, TargetSettings.model_fields)
     problems += [f"{PREFIX}{key}: {unsupported.SENTENCE}" for key in refused]
     try:
-        settings = merged(defaults, kept | {"container": name})
+        what = "container" if isinstance(runs, str) else "compose"
+        settings = merged(defaults, kept | {what: runs})
     except ValidationError as error:
         problems += [
             f"{_spell(details['loc'], labels)}: {explain(details, TargetSettings, None)}"

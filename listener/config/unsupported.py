@@ -33,7 +33,6 @@ class Row:
 TOP = (Row("notify", harmless=([],)),)
 TARGET = (
     Row("verify"),
-    Row("compose"),
     Row("service"),
     Row("parallelism", harmless=(1, "1")),
 )

@@ -33,6 +33,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.handover import Handover
 from listener.drivers.holds import Holds
+from listener.drivers.neighbours import Neighbours
 from listener.drivers.probes import Probes
 from listener.drivers.remedy import remedy
 from listener.drivers.revival import Revival
@@ -41,7 +42,7 @@ from listener.drivers.strategy import ImpossibleStrategy
 from listener.drivers.tags import move_tag
 from listener.drivers.wayback import WayBack
 from listener.model.base import utc_now
-from listener.model.journal import Journal, Phase
+from listener.model.journal import Journal, OldContainer, Phase
 from listener.model.reference import parse_reference
 from listener.model.target import Health, Memory
 from listener.registry import Credentials
@@ -72,6 +73,7 @@ class Acts:
         self._way_back = WayBack(engine)
         self._revival = Revival(engine)
         self._dependents = Dependents(engine)
+        self._neighbours = Neighbours(engine)
         self._holds = Holds(engine)
 
     async def perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
@@ -97,8 +99,10 @@ class Acts:
         match journal.phase:
             case Phase.RESOLVE:
                 return await self._preparing.resolve(journal, memory)
-            case Phase.PLAN:
-                return await self._preparing.plan(journal, memory)
+            case Phase.PLAN | Phase.NEXT:
+                first = journal.phase is Phase.PLAN
+                prepare = self._preparing.plan if first else self._preparing.plan_next
+                return await prepare(journal, memory)
             case Phase.PULL:
                 return await self._preparing.pull(journal, memory, progress)
             case Phase.PREFLIGHT:
@@ -147,6 +151,7 @@ class Acts:
                 return await self._checks.command(old.id, command, "before_stop")
             case Phase.CUTOVER:
                 await self._dependents.stop_all(journal)
+                await self._neighbours.stop_all(journal)
                 started = await self._cutover.cut_over(journal)
                 return Done() if started is None else Started(*started)
             case Phase.HANDOVER:
@@ -155,31 +160,45 @@ class Acts:
                 return await self._retire(journal)
             case Phase.DISARM:
                 await self._cutover.disarm(journal)
+            case Phase.RESTART:
+                await self._neighbours.restart(journal, new.id or "")
             case Phase.ADOPT:
                 await self._dependents.adopt(journal)
             case _:
-                await self._take_back(journal, memory)
+                return Done(await self._take_back(journal, memory))
         return Done()
 
-    async def _take_back(self, journal: Journal, memory: Memory) -> None:
-        _, new = parts(journal)
+    async def _take_back(self, journal: Journal, memory: Memory) -> str | None:
+        old, new = parts(journal)
         if journal.phase is Phase.REVERT:
             await self._dependents.give_back(journal)
             await self._way_back.revert(journal)
             await self._dependents.start_originals(journal)
-            return
+            return await self._neighbours_again(journal, old)
         if journal.phase is Phase.DISCARD:
             await self._way_back.discard(journal)
         elif journal.phase is Phase.STEP_ASIDE:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
             await self._way_back.step_aside(journal)
-            return
+            return None
         else:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
             await self._way_back.remove_bad(journal)
-        await self._preparing.let_go(journal, new, memory)
+        if not journal.swapped:
+            await self._preparing.let_go(journal, new, memory)
+        return None
+
+    async def _neighbours_again(self, journal: Journal, old: OldContainer) -> str | None:
+        """Restarts what depends on a service that is back; what does not start is told."""
+        if journal.swapped or not old.was_running:
+            return None
+        try:
+            await self._neighbours.restart(journal, old.id)
+        except CannotSwapError as problem:
+            return str(problem)
+        return None
 
     async def _retire(self, journal: Journal) -> Outcome:
         """Lets the old container finish what it began, while the new one is watched."""
@@ -236,9 +255,9 @@ class Acts:
         return await self._way_back.logs(new.id) if new.id else ()
 
     async def _commit(self, journal: Journal, memory: Memory) -> Outcome:
-        old, new = parts(journal)
+        _, new = parts(journal)
         target = journal.target
-        if journal.verdict is not None or not old.was_running:
+        if journal.verdict is not None or not journal.ran:
             await self._remove_old(journal)
             return Committed(None)
         try:
@@ -253,5 +272,7 @@ class Acts:
         return Committed(good, problem)
 
     async def _remove_old(self, journal: Journal) -> None:
-        await self._dependents.remove(journal, "old")
-        await self._way_back.remove_old(journal)
+        for swap in journal.swaps:
+            one = journal.of(swap)
+            await self._dependents.remove(one, "old")
+            await self._way_back.remove_old(one)

@@ -12,6 +12,9 @@ again. A rollback that fails is never rolled back: it ends loudly and the target
                      └─▶ REVIVE, where the container that ran before is gone
 
 Where someone put another container in the target's place: STEP_ASIDE ─▶ failed.
+
+A service with several containers goes the route for one after the other. Wrong with one of them:
+its own way back, then that of those before it, the newest first.
 """
 
 from __future__ import annotations
@@ -86,6 +89,10 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     match outcome:
         case Resolved(digest, tag):
             return _next(_with(journal, deployment={"to_digest": digest, "tag": tag}), now)
+        case Planned() if journal.phase is Phase.NEXT:
+            plan = {name: getattr(outcome, name) for name in _PLANNED}
+            done = (*journal.swapped, journal.current)
+            return _go(journal, Phase.CREATE, swapped=done, baseline=None, **plan)
         case Planned():
             facts = {"from_digest": outcome.old.digest}
             plan = {name: getattr(outcome, name) for name in _PLANNED}
@@ -98,9 +105,7 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
         case Created(container_id, _):
             return _next(_with(journal, new=_new(journal, id=container_id)), now)
         case Started(baseline, gap_seconds):
-            gap: Mapping[str, object] = {"gap_seconds": gap_seconds}
-            if journal.phase is Phase.BOOT:
-                gap = {}
+            gap = {} if journal.phase is Phase.BOOT else _longest_gap(journal, gap_seconds)
             return _next(_with(journal, deployment=gap, baseline=baseline), now)
         case Revived(container_id, image_id, digest, _):
             facts = {"id": container_id, "image_id": image_id, "digest": digest}
@@ -132,6 +137,10 @@ def _next(journal: Journal, now: datetime) -> Journal:
             return _end(journal, State.FAILED, reason, now)
         case Phase.COMMIT:
             return _end(journal, State.SUCCEEDED, _success(journal), now)
+        case Phase.NEXT:
+            return _go(journal, Phase.COMMIT)
+        case Phase.DISCARD | Phase.STEP_ASIDE | Phase.CLEAN if journal.swapped:
+            return _take_back_the_last(journal)
         case Phase.DISCARD | Phase.STEP_ASIDE:
             return _end(journal, State.FAILED, journal.verdict or "given up", now)
         case Phase.REVIVE:
@@ -147,7 +156,25 @@ def _next(journal: Journal, now: datetime) -> Journal:
     return _go(journal, way[way.index(journal.phase) + 1])
 
 
-_PLANNED = ("old", "new", "strategy", "dependents")
+def _take_back_the_last(journal: Journal) -> Journal:
+    """The way back of the container that was swapped before the one that is back by now."""
+    # One that could not be made, or has a stranger in its place, says nothing of the image.
+    blameless = journal.phase is not Phase.CLEAN and not journal.sick
+    return _go(
+        journal.of(journal.swapped[-1]),
+        Phase.REVERT,
+        swapped=journal.swapped[:-1],
+        pending=(),
+        untaken=journal.untaken or blameless,
+    )
+
+
+def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
+    known = [one for one in (journal.deployment.gap_seconds, gap) if one is not None]
+    return {"gap_seconds": max(known, default=None) if journal.swapped else gap}
+
+
+_PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
 _HELPED = ("old", "new", "baseline", "verdict", "sick", "untaken")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _NO_WAY_BACK = (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
@@ -157,10 +184,18 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
     reason = fault.reason
     if journal.phase in WAY_BACK:
         because = f"{journal.verdict}; taking it back failed too: {reason}"
+        if journal.swapped:
+            others = ", ".join(swap.old.name for swap in journal.swapped if swap.old)
+            because += f"; the new version is left in {others}"
         helps = f"; what helps: {fault.remedy}" if fault.remedy else ""
         return _end(journal, State.ROLLBACK_FAILED, because + helps, now)
     if journal.phase in _NO_WAY_BACK:
+        if journal.swapped and journal.phase is not Phase.COMMIT:
+            return _take_back_the_last(journal)
         return _end(journal, State.FAILED, reason, now)
+    if journal.phase is Phase.NEXT:
+        return _go(journal, Phase.REVERT, verdict=reason, untaken=True)
+    reason = _of_which(journal, reason)
     if untouched(journal):
         return _go(journal, Phase.DISCARD, verdict=reason)
     if journal.phase is Phase.AFTER_START and not journal.target.settings.rollback:
@@ -172,7 +207,7 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.phase is Phase.REVERT_WATCH:
         reason = f"the container that ran before: {sick.reason}"
         return _faulted(journal, Faulted(reason, sick.remedy), now)
-    facts = {"verdict": sick.reason, "sick": True}
+    facts = {"verdict": _of_which(journal, sick.reason), "sick": True}
     logs = {"logs": sick.logs}
     if untouched(journal):
         return _go(journal, Phase.DISCARD, deployment=logs, **facts)
@@ -181,11 +216,19 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     return _go(journal, Phase.COMMIT, deployment=logs, **facts)
 
 
+def _of_which(journal: Journal, reason: str) -> str:
+    """The reason with the container that it is about, where the service has more of them."""
+    among = len(journal.swaps) + len(journal.pending)
+    name = journal.old.name if journal.old else ""
+    return reason if among == 1 else f"{reason} ({name}, one of {among} replicas)"
+
+
 def _success(journal: Journal) -> str:
-    if journal.old is not None and not journal.old.was_running:
+    if not journal.ran:
         return "replaced; the container was stopped before and stays stopped"
     cause = journal.deployment.cause
-    return f"healthy again; {cause}" if cause else "healthy"
+    well = f"healthy again; {cause}" if cause else "healthy"
+    return f"{well}, all {len(journal.swaps)} replicas" if journal.swapped else well
 
 
 def _finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
@@ -213,7 +256,9 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
         case Created(_, warnings):
             return "; ".join(warnings) or None
         case Planned():
-            return f"{outcome.strategy}: {outcome.because}"
+            plan = f"{outcome.strategy}: {outcome.because}"
+            following = deployment.steps[-1].name == Phase.NEXT
+            return f"{outcome.old.name}, {plan}" if outcome.pending or following else plan
         case Overtaken(by):
             return f"deployment {by} waits"
         case Nothing(reason) | Healthy(reason) | Sick(_, reason) | Faulted(reason):

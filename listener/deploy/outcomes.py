@@ -31,7 +31,8 @@ class Nothing:
 class Planned:
     """The container that runs was read, what replaces it was named, and how: with the reason.
 
-    `plan` says for a dry run what the deployment would do.
+    `pending` are the names of the containers of the same service that are to follow. `plan` says
+    for a dry run what the deployment would do. `neighbours` are restarted with this service.
     """
 
     old: OldContainer
@@ -39,6 +40,8 @@ class Planned:
     strategy: Strategy = "recreate"
     because: str = ""
     dependents: tuple[OldContainer, ...] = ()
+    pending: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
     plan: tuple[str, ...] = ()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from listener.deploy.checks import Checks
 from listener.deploy.outcomes import (
+    Done,
     Faulted,
     Healthy,
     Nothing,
@@ -18,6 +19,7 @@ from listener.deploy.outcomes import (
 )
 from listener.deploy.progress import ActProgress
 from listener.deploy.rehearsal import rehearsed
+from listener.deploy.replicas import Replicas
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
 from listener.drivers.current import CannotSwapError, name_new, read_current
@@ -25,10 +27,12 @@ from listener.drivers.dependents import find_dependents
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound, PullFault
 from listener.drivers.holds import Holds
+from listener.drivers.neighbours import Neighbours
 from listener.drivers.own import is_own
 from listener.drivers.pull import pull_with_retries
 from listener.drivers.stage import before, parts
 from listener.drivers.strategy import choose_strategy
+from listener.drivers.tags import move_tag
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment
 from listener.model.journal import Journal, NewContainer
@@ -61,6 +65,8 @@ class Preparing:
         self._checks = checks
         self._give_up = give_up
         self._holds = Holds(engine)
+        self._replicas = Replicas(engine)
+        self._neighbours = Neighbours(engine)
 
     async def resolve(self, journal: Journal, memory: Memory) -> Outcome:
         """Finds the digest that shall run."""
@@ -93,11 +99,33 @@ class Preparing:
 
     async def plan(self, journal: Journal, memory: Memory) -> Outcome:
         """Reads what runs and names what shall replace it, and how."""
-        deployment = journal.deployment
-        old = await read_current(self._engine, journal.target, memory)
-        new = await name_new(
-            self._engine, journal.target, deployment.tag, deployment.to_digest or ""
-        )
+        deployment, target = journal.deployment, journal.target
+        digest = deployment.to_digest or ""
+        new = await name_new(self._engine, target, deployment.tag, digest)
+        due = await self._replicas.due(target, new, force=deployment.force)
+        if not due:
+            return Nothing(f"already runs {digest}", digest)
+        planned = await self._plan_one(journal, memory, new, due)
+        if deployment.dry_run:
+            told = await rehearsed(self._engine, journal, planned)
+            return dataclasses.replace(planned, plan=told)
+        return planned
+
+    async def plan_next(self, journal: Journal, memory: Memory) -> Outcome:
+        """Plans the next container of a service; its image is there and its name means it."""
+        _, new = parts(journal)
+        # Where the journal was lost, what was beside this one was removed and its tag put back.
+        await move_tag(self._engine, new.reference, new.image_id)
+        due = await self._replicas.following(journal)
+        if not due:
+            return Done("no other replica is left to replace")
+        return await self._plan_one(journal, memory, new.model_copy(update={"id": None}), due)
+
+    async def _plan_one(
+        self, journal: Journal, memory: Memory, new: NewContainer, due: tuple[str, ...]
+    ) -> Planned:
+        """The plan for the first of the containers that are `due`; the others are to follow."""
+        old = await read_current(self._engine, journal.target, memory, due[0])
         dependents = await find_dependents(self._engine, old.inspect)
         lives = next((one.name for one in dependents if is_own(one.id)), None)
         if lives is not None:
@@ -117,11 +145,12 @@ class Preparing:
                     " it: neither could be brought back; create it without --rm"
                 )
             because += "; with --rm the way back is to create it again"
-        planned = Planned(old, new, strategy, because, dependents)
-        if deployment.dry_run:
-            told = await rehearsed(self._engine, journal, planned)
-            return dataclasses.replace(planned, plan=told)
-        return planned
+        neighbours = await self._neighbours.of(journal.target.settings.compose)
+        # Those that are stopped by now were running when the first one was planned.
+        neighbours = tuple(sorted({*neighbours, *journal.neighbours}))
+        return Planned(
+            old, new, strategy, because, dependents, pending=due[1:], neighbours=neighbours
+        )
 
     async def pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Gets the image by its digest, unless it is held, and holds the one that runs."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from listener.deploy.replicas import Replicas
 from listener.deploy.scene import Brought, Scene
 from listener.drivers.current import baseline_of, name_new, read_current
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digest_in
 from listener.drivers.names import WARM_ENDPOINTS, WARM_PREFIX
+from listener.drivers.neighbours import Neighbours
 from listener.drivers.networks import connects, endpoint_settings, network_name
 from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import before
@@ -24,6 +27,9 @@ from listener.model.reference import parse_reference
 from listener.model.target import Memory, Strategy, Target
 
 _LOST = "the journal of this swap was lost"
+_BEGUN = (Phase.WATCH, Phase.HANDOVER, Phase.REVERT)
+# Of several containers of a service the one that is to be gone on with.
+_URGENCY = (Phase.RELEASE, Phase.TAG, *_BEGUN)
 
 Document = dict[str, Any]
 
@@ -33,6 +39,8 @@ class Reconstruction:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._replicas = Replicas(engine)
+        self._neighbours = Neighbours(engine)
 
     async def journal(self, scene: Scene, target: Target, phase: Phase) -> Journal:
         """A journal to go on at `phase`, as `Salvage.mend` found it.
@@ -47,6 +55,8 @@ class Reconstruction:
         new = await self._engine.inspect_container(fresh["Id"]) if fresh else None
         digest = await self._digest(new["Image"], target) if new else None
         deployment = _deployment(scene, target)
+        made = datetime.fromisoformat(new["Created"]) if new else None
+        neighbours = await self._neighbours.of(target.settings.compose, since=made)
         facts = {"from_digest": await self._digest(old["Image"], target), "to_digest": digest}
         return Journal(
             deployment=deployment.model_copy(update=facts),
@@ -57,7 +67,25 @@ class Reconstruction:
             new=_new(old, new, digest),
             baseline=await baseline_of(self._engine, new["Id"]) if new else None,
             verdict=_LOST if phase is Phase.REVERT else None,
+            neighbours=neighbours,
         )
+
+    async def joined(self, journals: Sequence[Journal]) -> Journal:
+        """One journal for all containers of a service: what one is taken back for, all are."""
+        current = max(journals, key=lambda one: _URGENCY.index(one.phase))
+        if current.new is None or current.phase is Phase.REVERT:
+            pending: tuple[str, ...] = ()
+        else:
+            pending = await self._replicas.left(current.target, current.new)
+        others = sorted(
+            (one for one in journals if one is not current and one.phase in _BEGUN),
+            key=lambda one: one.old.name if one.old else "",
+        )
+        swapped = tuple(one.current for one in others)
+        joined = current.model_copy(update={"swapped": swapped})
+        begun = {swap.old.name for swap in joined.swaps if swap.old}
+        left = tuple(name for name in pending if name not in begun)
+        return joined.model_copy(update={"pending": left})
 
     async def _beginning(
         self, scene: Scene, target: Target, phase: Phase, brought: Brought

@@ -43,4 +43,6 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
         dependents=tuple(one.name for one in planned.dependents),
         copies=(*named, *found),
         uncopied=tuple(notes),
+        pending=planned.pending,
+        neighbours=planned.neighbours,
     ).sentences()

@@ -12,6 +12,10 @@
 The last is this program's own: in REPLACE a helper goes the way of a recreate, from CREATE on. It
 gets no preflight, since a second listener would work on the same engine.
 
+    a service with more containers: … WATCH ─▶ NEXT, CREATE, … WATCH ─▶ NEXT … ─▶ COMMIT
+
+    Compose restarts services that depend on it: … WATCH ─▶ RESTART ─▶ COMMIT
+
 In brackets: where the target asks for it, or containers live off its own (ADOPT).
 """
 
@@ -28,6 +32,7 @@ _STATE_OF = {
     Phase.PREFLIGHT: State.CHECKING,
     Phase.RELEASE: State.CHECKING,
     Phase.TAG: State.SWAPPING,
+    Phase.NEXT: State.SWAPPING,
     Phase.REPLACE: State.SWAPPING,
     Phase.CREATE: State.SWAPPING,
     Phase.BEFORE_STOP: State.SWAPPING,
@@ -36,6 +41,7 @@ _STATE_OF = {
     Phase.RETIRE: State.SWAPPING,
     Phase.DISARM: State.SWAPPING,
     Phase.ADOPT: State.SWAPPING,
+    Phase.RESTART: State.WATCHING,
     Phase.WATCH: State.WATCHING,
     Phase.AFTER_START: State.WATCHING,
     Phase.COMMIT: State.WATCHING,
@@ -55,12 +61,19 @@ def route(journal: Journal) -> tuple[Phase, ...]:
     """All acts of this deployment, if nothing is wrong, as far as it is known by now."""
     settings, hooks = journal.target.settings, journal.target.settings.lifecycle
     first: tuple[Phase, ...] = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
-    made = (Phase.TAG, Phase.CREATE)
+    made: tuple[Phase, ...] = (Phase.TAG, Phase.CREATE)
+    last: tuple[Phase, ...] = (Phase.COMMIT,)
+    if journal.pending:
+        last = (Phase.NEXT,)
+    elif journal.neighbours and journal.ran:
+        last = (Phase.RESTART, Phase.COMMIT)
+    if journal.swapped:
+        first, made = (), (Phase.CREATE,)
     adopt = (Phase.ADOPT,) if journal.dependents else ()
     if journal.old is not None and not journal.old.was_running:
         # It was stopped and stays so: there is nothing to prove and nobody to hand over from.
-        return (*first, *made, Phase.CUTOVER, *adopt, Phase.COMMIT)
-    if journal.deployment.trigger is not Trigger.ROLLBACK:
+        return (*first, *made, Phase.CUTOVER, *adopt, *last)
+    if not journal.swapped and journal.deployment.trigger is not Trigger.ROLLBACK:
         first += (Phase.PREFLIGHT,) if settings.preflight and not journal.target.own else ()
         # A way back must not run the old version's migrations over the new one's data.
         first += (Phase.RELEASE,) if settings.release else ()
@@ -73,7 +86,7 @@ def route(journal: Journal) -> tuple[Phase, ...]:
     else:
         beside = (Phase.BOOT, Phase.PROVE, *after_start)
         swap = (*beside, Phase.HANDOVER, *before_stop, Phase.RETIRE, Phase.DISARM, Phase.WATCH)
-    return (*first, *made, *swap, Phase.COMMIT)
+    return (*first, *made, *swap, *last)
 
 
 def untouched(journal: Journal) -> bool:

@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 
 from listener.deploy.reconstruction import disarmed
-from listener.deploy.scene import Brought, Scene, own_name
+from listener.deploy.scene import Brought, Scene
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
+from listener.drivers.names import own_name
+from listener.drivers.neighbours import Neighbours
 from listener.drivers.tags import split_tag
 from listener.drivers.twin import TWIN, TWIN_DIGEST, TWIN_REFERENCE
 from listener.faults import fault_point
@@ -41,6 +43,7 @@ class Salvage:
             return None
         log.warning("mending a swap whose journal was lost", container=scene.name)
         old, bad = scene.one("old"), scene.one("bad")
+        made = scene.one("new") or (scene.own if old is not None else None)
         if old is None and bad is None and target.settings.release and _released(scene):
             # It must not run twice: its container, which is there, is waited for.
             scene.brought = await self._brought(scene.beside["new"][0])
@@ -52,6 +55,8 @@ class Salvage:
             phase = await self._mend_old(scene, old)
         elif bad is not None:
             await self._mend_bad(scene, bad)
+        if phase is None and made is not None:
+            await Neighbours(self._engine).wake(made)
         await self.clear_networks(scene, going_on=phase is not None)
         if phase is None and bad is None and target.settings.release and scene.brought:
             # Its release command has run, and must not do so twice: reconcile would begin anew.

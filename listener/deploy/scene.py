@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from listener.drivers.engine import Engine
-from listener.drivers.names import WARM, WARM_PREFIX, Role, parse_parked
+from listener.drivers.names import WARM, WARM_PREFIX, Role, own_name, parse_parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,8 @@ async def scenes(engine: Engine) -> list[Scene]:
         scene.beside.setdefault(parked.role, []).append(summary)
     for network in await engine.list_networks({"label": [WARM]}):
         name = (network.get("Labels") or {}).get(WARM, "")
-        deployment = str(network["Name"]).removeprefix(WARM_PREFIX)
+        deployment = str(network["Name"]).removeprefix(WARM_PREFIX).partition("-")[0]
         found.setdefault(name, Scene(name)).networks[deployment] = network
     for scene in found.values():
         scene.own = own.get(scene.name)
     return list(found.values())
-
-
-def own_name(summary: dict[str, Any]) -> str:
-    """A container's name; the others in its list, like ``/web/db``, are links that lead to it."""
-    names = [name for name in summary.get("Names") or () if name.count("/") == 1]
-    return names[0].removeprefix("/") if names else ""

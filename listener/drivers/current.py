@@ -20,15 +20,18 @@ class CannotSwapError(Exception):
     """The swap cannot go on; the message says why in one sentence."""
 
 
-async def read_current(engine: Engine, target: Target, memory: Memory) -> OldContainer:
-    """The container that runs now, with the defaults of its image.
+async def read_current(
+    engine: Engine, target: Target, memory: Memory, container: str | None = None
+) -> OldContainer:
+    """The container that runs now, with the defaults of its image: `container`, if told which.
 
     Raises CannotSwapError where it could not be re-created faithfully or taken back.
     """
+    name = container or target.container
     try:
-        inspect = await engine.inspect_container(target.container)
+        inspect = await engine.inspect_container(name)
     except NotFound:
-        raise CannotSwapError(f"there is no container {target.container}") from None
+        raise CannotSwapError(f"there is no container {name}") from None
     image_id = inspect["Image"]
     image: dict[str, Any] = {}
     try:
@@ -38,14 +41,14 @@ async def read_current(engine: Engine, target: Target, memory: Memory) -> OldCon
         known = next((good for good in memory.good if good.image_id == image_id), None)
         if known is None:
             raise CannotSwapError(
-                f"image {image_id} of container {target.container} is gone from the engine, so "
+                f"image {image_id} of container {name} is gone from the engine, so "
                 "its defaults cannot be told from your settings; pull it again by its digest"
             ) from None
         defaults = known.image_config
     state = inspect["State"]
     return OldContainer(
         id=inspect["Id"],
-        name=target.container,
+        name=name,
         image_id=image_id,
         digest=_known_digest(target, image, image_id, memory),
         image_config=defaults,

@@ -90,9 +90,10 @@ class Handover(Stage):
 
     async def _seclude(self, journal: Journal, fresh: Mapping[str, Any]) -> None:
         """Puts the new container on a network of its own and on no other."""
-        network = warm_network(journal.deployment.id)
+        old, _ = parts(journal)
+        network = warm_network(old.name, journal.deployment.id)
         labels = {
-            WARM: parts(journal)[0].name,
+            WARM: old.name,
             WARM_ENDPOINTS: json.dumps(self.endpoints(journal)),
         }
         await self.engine.ensure_internal_network(network, labels)
@@ -132,5 +133,6 @@ class Handover(Stage):
         gap = time.monotonic() - began
         # The network itself goes with the container that lost: until then it tells, also where the
         # journal is lost, which endpoints belong to the target.
-        await self.leave(warm_network(journal.deployment.id), fresh["Id"])
+        network = warm_network(parts(journal)[0].name, journal.deployment.id)
+        await self.leave(network, fresh["Id"])
         return gap if endpoints.keys() <= set(leaves) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from listener.model.deployment import short_id
 
@@ -43,9 +44,18 @@ def parse_parked(name: str) -> Parked | None:
     return Parked(match["name"], role, match["deployment"])
 
 
-def warm_network(deployment_id: str) -> str:
+def own_name(summary: Mapping[str, Any]) -> str:
+    """A container's name as the engine lists it, "" where it shows none.
+
+    The others in its list, like ``/web/db``, are links that lead to it.
+    """
+    names = [name for name in summary.get("Names") or () if name.count("/") == 1]
+    return str(names[0]).removeprefix("/") if names else ""
+
+
+def warm_network(container: str, deployment_id: str) -> str:
     """The network on which a container boots that is not to be found yet."""
-    return f"{WARM_PREFIX}{short_id(deployment_id)}"
+    return f"{WARM_PREFIX}{short_id(deployment_id)}-{container}"
 
 
 def helper_name(container: str) -> str:

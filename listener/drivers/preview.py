@@ -33,7 +33,9 @@ class Preview:
 
     `image` is the Config of the new image, None where it is not on the engine yet. `dependents`
     are the names of the containers that would be created again with it, `copies` the files that
-    would be copied from the old container, `uncopied` sentences on those that would not.
+    would be copied from the old container, `uncopied` sentences on those that would not,
+    `pending` the containers of the same service that would follow, `neighbours` those that Compose
+    restarts with it.
     """
 
     strategy: Strategy
@@ -47,6 +49,8 @@ class Preview:
     dependents: Sequence[str] = ()
     copies: Sequence[str] = ()
     uncopied: Sequence[str] = ()
+    pending: Sequence[str] = ()
+    neighbours: Sequence[str] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """The plan, a sentence each, in the order in which people ask."""
@@ -117,6 +121,10 @@ class Preview:
             yield f"in the new container, once it is healthy: {' '.join(hooks.after_start)}"
         if self.dependents:
             yield f"created again with it, since they live off it: {_listed(self.dependents)}"
+        if self.neighbours:
+            yield f"restarted with it, as depends_on says: {_listed(self.neighbours)}"
+        if self.pending:
+            yield f"then, one after the other: {', '.join(self.pending)}"
 
 
 def _differences(

@@ -29,7 +29,8 @@ class WayBack(Stage):
         for summary in await self.engine.list_containers(all=True):
             # What a failed rollback left stands beside it until one has succeeded.
             parked = parse_parked(str((summary.get("Names") or ["/"])[0])[1:])
-            left = parked is not None and (parked.name, parked.role) == (old.name, "bad")
+            lost = ("old", "bad")
+            left = parked is not None and parked.name == old.name and parked.role in lost
             if left and summary["State"] != "running":
                 await self.engine.remove(summary["Id"], volumes=True, force=True)
 
@@ -141,6 +142,7 @@ class WayBack(Stage):
 
     async def _forget_network(self, journal: Journal) -> None:
         if journal.strategy == "warm":
+            network = warm_network(parts(journal)[0].name, journal.deployment.id)
             # One on which somebody put another container stays until that is gone.
             with suppress(EngineError):
-                await self.engine.remove_network(warm_network(journal.deployment.id))
+                await self.engine.remove_network(network)

@@ -24,7 +24,9 @@ class Phase(StrEnum):
     PREFLIGHT = "preflight"
     RELEASE = "release"
     TAG = "tag"
+    NEXT = "next"
     REPLACE = "replace"
+    RESTART = "restart"
     CREATE = "create"
     BOOT = "boot"
     PROVE = "prove"
@@ -85,6 +87,16 @@ class Baseline(Noun):
     watch_began: datetime
 
 
+class Swap(Noun):
+    """What one container's swap needs to be committed or taken back; as in `Journal`."""
+
+    old: OldContainer | None = None
+    new: NewContainer | None = None
+    baseline: Baseline | None = None
+    strategy: Strategy = "recreate"
+    dependents: tuple[OldContainer, ...] = ()
+
+
 class Journal(Noun):
     """Everything that one deployment knows, saved before each act.
 
@@ -92,6 +104,9 @@ class Journal(Noun):
     the old one and must be created again with it. `verdict` is the sentence that decided against
     the new container, once one did; `sick` says that its health did, so that its digest is bad.
     `untaken` says that the way back ends as failed: nothing was wrong with the new image.
+    Of a service with several containers, `swapped` are those that have proven themselves, oldest
+    first, and `pending` the names of those that are still to be replaced. `neighbours` are the
+    names of the containers that Compose restarts with this service.
     """
 
     deployment: Deployment
@@ -105,3 +120,31 @@ class Journal(Noun):
     verdict: str | None = None
     sick: bool = False
     untaken: bool = False
+    neighbours: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    swapped: tuple[Swap, ...] = ()
+
+    @property
+    def current(self) -> Swap:
+        """The swap that is under way."""
+        return Swap(**{name: getattr(self, name) for name in Swap.model_fields})
+
+    def of(self, swap: Swap) -> Journal:
+        """The journal with another swap in the place of the one that is under way."""
+        return self.model_copy(update={name: getattr(swap, name) for name in Swap.model_fields})
+
+    @property
+    def swaps(self) -> tuple[Swap, ...]:
+        """All swaps that were begun, oldest first."""
+        return (*self.swapped, self.current)
+
+    @property
+    def ran(self) -> bool:
+        """Whether any of the containers ran before, so that something was proven."""
+        return any(swap.old is None or swap.old.was_running for swap in self.swaps)
+
+    @property
+    def containers(self) -> frozenset[str]:
+        """The names of all containers that this deployment is about."""
+        begun = (swap.old.name for swap in self.swaps if swap.old)
+        return frozenset((self.target.container, *self.target.replicas, *self.pending, *begun))

@@ -219,7 +219,9 @@ class Target(Noun):
     `image` is the normal form (``registry/repository``), `spelling` how the container itself
     names it, `tag` the tag in that spelling (``latest`` where it has neither tag nor digest, None
     where it has a digest only), `policy` the tags that it follows. `digests` are all digests that
-    the running image is known by. `own` says that this program itself runs in it. `problem` says
+    the running image is known by; a service whose containers differ in it has none, and no
+    `image_id`. `container` is the first of its containers; `replicas` are the names of all of a
+    Compose service, in their order. `own` says that this program itself runs in it. `problem` says
     why it cannot be deployed; then fields of what runs may be empty.
     """
 
@@ -233,6 +235,7 @@ class Target(Noun):
     policy: TagPolicy | None = None
     container: str = ""
     container_id: str = ""
+    replicas: tuple[str, ...] = ()
     image_id: str = ""
     digests: tuple[str, ...] = ()
     health: Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"] = "absent"

@@ -163,6 +163,10 @@ class Lanes:
         """The lane of a target."""
         return self._lanes.get(target, Lane())
 
+    def names(self) -> list[str]:
+        """The targets that have a lane."""
+        return list(self._lanes)
+
     def running(self, target: str) -> str | None:
         """The id of the deployment that runs for a target."""
         return self.lane(target).running

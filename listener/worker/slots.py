@@ -7,17 +7,12 @@ import asyncio
 import structlog
 
 from listener.config import Settings
-from listener.deploy.reconstruction import Reconstruction
 from listener.deploy.replace import left_behind
 from listener.deploy.runner import Runner, final_memory, rollback_reason
-from listener.deploy.salvage import Salvage
-from listener.deploy.scene import Scene, scenes
 from listener.discovery import Discovery
-from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
 from listener.drivers.holds import Holds
-from listener.drivers.strategy import ImpossibleStrategy
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
@@ -26,6 +21,7 @@ from listener.store import LeaseLost
 from listener.telemetry import Metrics
 from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
+from listener.worker.mending import Mending
 from listener.worker.overview import Overview, running_digest
 from listener.worker.rolling import End, Later, Rolling
 from listener.worker.waiting import until
@@ -91,39 +87,9 @@ class Slots:
             if orphan is not None and mine and orphan.target.name not in self._tasks:
                 journals.append(orphan)
                 await self._adopt(orphan)
-        journalled = {journal.target.container for journal in journals}
-        for scene in await scenes(self._engine):
-            if scene.name not in journalled:
-                await self._salvage(scene)
-
-    async def _salvage(self, scene: Scene) -> None:
-        summary = scene.own or scene.one("old") or scene.one("new") or scene.one("bad")
-        salvage = Salvage(self._engine)
-        if summary is None:
-            await salvage.clear_networks(scene)
-            return
-        target = await self._discovery.parked(scene.name, summary)
-        if target is None or self._lanes.running(target.name):
-            return
-        if target.own:
-            log.error(
-                "a replacement of this program was left half done: look at what stands beside it",
-                container=scene.name,
-            )
-            return
-        journal = None
-        try:
-            phase = await salvage.mend(scene, target)
-            if phase is not None:
-                journal = await Reconstruction(self._engine).journal(scene, target, phase)
-        except (EngineError, CannotSwapError, ImpossibleStrategy) as problem:
-            # One container must not hold up all the others; the next start tries it again.
-            log.error(  # noqa: TRY400 - the engine's sentence says it, a traceback would not
-                "an interrupted swap could not be mended: look at it and restart this program",
-                container=scene.name,
-                reason=str(problem),
-            )
-        if journal is not None:
+        journalled = {name for journal in journals for name in journal.containers}
+        busy = {name for name in self._lanes.names() if self._lanes.running(name)}
+        for journal in await Mending(self._engine, self._discovery).mend(journalled, busy):
             await self._adopt(journal)
 
     async def _adopt(self, journal: Journal) -> None:

@@ -136,7 +136,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 UNSUPPORTED = [
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
-    ("targets: {web: {\n compose: {project: a, service: b}}}", "2: targets.web.compose"),
     ("targets: {web: {\n service: a}}", "2: targets.web.service"),
     ("notify: [{url: 'slack://x'}]", "1: notify"),
 ]

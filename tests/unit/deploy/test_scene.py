@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from listener.deploy.scene import own_name, scenes
+from listener.deploy.scene import scenes
 from listener.drivers.engine import Engine
+from listener.drivers.names import own_name
 
 
 class Listed:
@@ -43,14 +44,14 @@ async def test_what_stands_beside_a_container_that_others_link_to_is_its_own() -
 
 
 async def test_the_network_of_the_deployment_that_parked_the_old_one_counts() -> None:
-    networks = {"listener-warm-7f3a9c1e": "web", "listener-warm-00000000": "web"}
+    networks = {"listener-warm-7f3a9c1e-web": "web", "listener-warm-00000000-web": "web"}
     scene = (await found([["/web"], ["/web.old-7f3a9c1e"]], networks))["web"]
     assert scene.network is not None
-    assert scene.network["Name"] == "listener-warm-7f3a9c1e"
+    assert scene.network["Name"] == "listener-warm-7f3a9c1e-web"
     assert len(scene.networks) == 2
 
 
 async def test_a_network_alone_makes_a_scene() -> None:
-    scenes_found = await found([["/other"]], {"listener-warm-7f3a9c1e": "web"})
+    scenes_found = await found([["/other"]], {"listener-warm-7f3a9c1e-web": "web"})
     assert list(scenes_found) == ["web"]
     assert scenes_found["web"].own is None

@@ -1,0 +1,127 @@
+"""SIGKILL while the containers of a service are replaced one after the other: never a mixture."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+
+import pytest
+
+from lab.app import Check, Release
+from lab.compose import Project
+from lab.waiting import wait_for
+from lab.world import World
+
+# In a version of this name only the container that comes first ever gets ready.
+ONE_OF_TWO = "2-for-one"
+PROBE = """case $(cat /app/version) in *-for-one)
+  [ -e /data/owner ] || cat /etc/hostname > /data/owner
+  [ "$(cat /data/owner)" = "$(cat /etc/hostname)" ] || { echo "there is another one"; exit 1; }
+esac"""
+# Machines that run tests are slow.
+CHECK = Check(timeout=30)
+
+
+class Pair:
+    """A service of two containers that share a volume, at version 1, the listener at rest."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.push("web", Release("1", check=CHECK))
+        labels = {
+            "listener.health.exec": json.dumps(["sh", "-c", PROBE]),
+            "listener.health.timeout": "20s",
+        }
+        web = {"deploy": {"replicas": 2}, "volumes": ["data:/data"], "labels": labels}
+        self.project = Project(world, {"web": web}, more={"volumes": {"data": {}}})
+        self.first = self.project.begin()
+        self._inside("echo kept > /data/file")
+
+    def die_at(self, fault: str, version: str) -> None:
+        """Pushes a version to a listener that kills itself at this point, and waits for that."""
+        listener = self.world.listener
+        listener.stop()
+        listener.start(fault=fault)
+        self.world.wait_target("web")
+        self.world.push("web", Release(version, check=CHECK))
+        wait_for(lambda: not listener.alive, f"the listener dies at {fault}", timeout=120)
+        assert listener.wait() == -signal.SIGKILL
+        listener.kill(redis=True)
+
+    def lose_redis(self) -> None:
+        """Deletes all that the embedded Redis wrote."""
+        shutil.rmtree(self.world.directory / "state")
+
+    def comes_to_rest(self, version: str) -> None:
+        """Asserts that both run this version under their own names, and are Compose's own."""
+        world, project, name = self.world, self.project, self.world.name("web")
+        world.wait_target("web")
+        wait_for(lambda: self._all_run(version), f"both run {version}", timeout=120)
+        wait_for(lambda: world.listener.target(name)["state"] == "idle", "it is idle", timeout=60)
+        history = world.listener.quiet()
+        assert self._all_run(version)
+        assert all(one["reason"] for one in history)
+        assert self._inside("cat /data/file") == "kept"
+        now = project.containers()
+        assert project.up() == now
+
+    def _all_run(self, version: str) -> bool:
+        containers = self.project.containers()
+        if containers.keys() != self.first.keys():
+            return False
+        states = self.world.engine.containers(self.world.session)
+        running = all(states.get(name) == "running" for name in containers)
+        return running and self.project.versions("web") == [version] * 2
+
+    def _inside(self, script: str) -> str:
+        container = self.project.replicas("web")[0]
+        return self.world.engine.docker("exec", container, "sh", "-c", script)
+
+
+@pytest.mark.parametrize(
+    "fault", ["before-next", "create:2", "named:2", "stopping:2", "watch:2", "commit"]
+)
+def test_a_good_release_gets_through(world: World, fault: str) -> None:
+    pair = Pair(world)
+    pair.die_at(fault, "2")
+    world.listener.start()
+    pair.comes_to_rest("2")
+
+
+@pytest.mark.parametrize("fault", ["watch:2", "unstarted", "revert:2", "restored:2", "clean:2"])
+def test_a_release_that_is_sick_in_the_second_is_taken_back_in_both(
+    world: World, fault: str
+) -> None:
+    pair = Pair(world)
+    pair.die_at(fault, ONE_OF_TWO)
+    world.listener.start()
+    pair.comes_to_rest("1")
+    assert pair.project.containers() == pair.first
+    ended = world.listener.deployments()[0]
+    assert ended["state"] == "rolled_back"
+    assert "one of 2 replicas" in ended["reason"]
+
+
+@pytest.mark.parametrize("fault", ["watch", "create:2", "stopping:2", "watch:2", "before-commit"])
+def test_a_good_release_gets_through_without_the_journal(world: World, fault: str) -> None:
+    pair = Pair(world)
+    pair.die_at(fault, "2")
+    pair.lose_redis()
+    world.listener.start()
+    pair.comes_to_rest("2")
+
+
+@pytest.mark.parametrize("fault", ["unnamed", "clean", "unstarted:2"])
+def test_a_sick_release_is_taken_back_without_the_journal(world: World, fault: str) -> None:
+    pair = Pair(world)
+    pair.die_at(fault, ONE_OF_TWO)
+    pair.lose_redis()
+    world.listener.start()
+    # Where nothing is known of the digest any more, it is tried and taken back once more.
+    wait_for(
+        lambda: any(one["state"] == "rolled_back" for one in world.listener.deployments()),
+        "the sick version is taken back",
+        timeout=180,
+    )
+    pair.comes_to_rest("1")

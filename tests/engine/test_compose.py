@@ -1,0 +1,122 @@
+"""Services of Compose: replaced one container after the other, and still its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.app import Behaviour, Check, Release
+from lab.compose import Project
+from lab.waiting import wait_for
+from lab.world import World
+
+# Several containers start at once here, and machines that run tests are slow.
+CHECK = Check(timeout=30)
+
+
+def release(version: str, behaviour: Behaviour = Behaviour.GOOD) -> Release:
+    """A version whose check is patient."""
+    return Release(version, behaviour, check=CHECK)
+
+
+@pytest.fixture
+def shop(world: World) -> Project:
+    """A project whose app runs three times, at version 1."""
+    world.push("web", release("1"))
+    return Project(world, {"web": {"deploy": {"replicas": 3}}})
+
+
+def test_each_replica_is_replaced_and_the_next_up_keeps_them_all(
+    world: World, shop: Project
+) -> None:
+    first = shop.begin()
+    assert [one["driver"] for one in world.listener.api("targets")["targets"]] == ["compose"]
+
+    deployment = shop.ends(world.push("web", release("2")), "succeeded")
+    second = shop.containers()
+    assert shop.versions("web") == ["2", "2", "2"]
+    assert second.keys() == first.keys()
+    assert not set(second.values()) & set(first.values())
+    assert deployment["reason"] == "healthy, all 3 replicas"
+    assert shop.up() == second
+    assert shop.up("--scale", f"{world.name('web')}=4").items() >= second.items()
+    assert shop.versions("web") == ["2"] * 4
+
+    sick = shop.ends(world.push("web", release("3", Behaviour.SICK)), "rolled_back")
+    assert f"({shop.replicas('web')[0]}, one of 4 replicas)" in sick["reason"]
+    assert shop.versions("web") == ["2"] * 4
+    assert shop.containers().items() >= second.items()
+    assert shop.up("--scale", f"{world.name('web')}=4").items() >= second.items()
+
+
+def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
+    world: World,
+) -> None:
+    world.push("web", release("1"))
+    world.push("parts", release("1"))
+    needs = {world.name("web"): {"condition": "service_started", "restart": True}}
+    only_needs = {world.name("web"): {"condition": "service_started"}}
+    beside = {"listener.enable": "false"}
+    shop = Project(
+        world,
+        {
+            "web": {},
+            "follows": {"image": world.image("parts"), "depends_on": needs, "labels": beside},
+            "stays": {"image": world.image("parts"), "depends_on": only_needs, "labels": beside},
+        },
+    )
+    first = shop.begin()
+    [web], [follows], [stays] = (shop.replicas(app) for app in ("web", "follows", "stays"))
+
+    def began(container: str) -> str:
+        return str(world.engine.inspect(container)["State"]["StartedAt"])
+
+    before = began(stays)
+    shop.ends(world.push("web", release("2")), "succeeded")
+    assert began(follows) > began(web)
+    assert world.engine.inspect(follows)["State"]["Running"]
+    assert shop.containers()[follows] == first[follows]
+
+    restarted = began(follows)
+    shop.ends(world.push("web", release("3", Behaviour.SICK)), "rolled_back")
+    assert began(follows) > began(web) > restarted
+    assert world.engine.inspect(follows)["State"]["Running"]
+    assert began(stays) == before
+    now = shop.containers()
+    assert shop.up() == now
+
+
+def test_two_projects_with_a_service_of_one_name_are_told_apart(world: World) -> None:
+    world.push("web", release("1"))
+    shop = Project(world, {"web": {}})
+    shop.begin()
+    other = f"{world.session}-b"
+    try:
+        shop.compose("--project-name", other, "up", "--detach")
+        names = {f"{project}-{world.name('web')}" for project in (shop.name, other)}
+        wait_for(
+            lambda: names == {one["name"] for one in world.listener.api("targets")["targets"]},
+            "each has its project's name before its own",
+        )
+    finally:
+        shop.compose("--project-name", other, "down", "--timeout", "0")
+    wait_for(
+        lambda: (
+            [world.name("web")] == [one["name"] for one in world.listener.api("targets")["targets"]]
+        ),
+        "it has its own name again",
+    )
+
+
+def test_files_that_compose_copied_into_it_are_there_after_the_swap(world: World) -> None:
+    world.push("web", release("1"))
+    shop = Project(
+        world,
+        {"web": {"configs": [{"source": "motd", "target": "/etc/motd"}]}},
+        more={"configs": {"motd": {"content": "good morning"}}},
+    )
+    shop.begin()
+    shop.ends(world.push("web", release("2")), "succeeded")
+    [web] = shop.replicas("web")
+    assert world.engine.docker("exec", web, "cat", "/etc/motd") == "good morning"
+    now = shop.containers()
+    assert shop.up() == now

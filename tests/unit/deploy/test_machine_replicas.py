@@ -1,0 +1,140 @@
+"""The machine and a service with several containers: one after the other, all back on a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from listener.deploy.outcomes import Done, Faulted, Outcome, Planned
+from listener.model.deployment import State
+from listener.model.journal import Journal, Phase
+from tests.unit.deploy.test_machine import EVERYTHING, Killed, Toy, fresh, run
+
+NAMES = ("web-1", "web-2", "web-3")
+OLD, NEW = ({"old": "web"}, {"old"}), ({"new": "web"}, {"new"})
+
+
+@dataclass
+class Fleet:
+    """Three containers of one service, each a toy of its own, under one tag."""
+
+    toys: dict[str, Toy]
+    faulty: frozenset[Phase] = frozenset()
+    scaled_away: str = ""
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def act(self, journal: Journal) -> Outcome:
+        name = journal.old.name if journal.old else ""
+        self.told.append((str(journal.phase), name))
+        if journal.phase in self.faulty:
+            return Faulted(f"{journal.phase} refused")
+        if journal.phase is Phase.PLAN:
+            return self._plan(journal, NAMES)
+        if journal.phase is Phase.NEXT:
+            left = tuple(one for one in journal.pending if one != self.scaled_away)
+            return self._plan(journal, left) if left else Done()
+        if journal.phase is Phase.COMMIT:
+            outcomes = [self.toys[one.old.name].act(journal) for one in journal.swaps if one.old]
+            return outcomes[-1]
+        return self.toys[name or "web-1"].act(journal)
+
+    def _plan(self, journal: Journal, due: tuple[str, ...]) -> Outcome:
+        planned = self.toys[due[0]].act(journal.model_copy(update={"phase": Phase.PLAN}))
+        assert isinstance(planned, Planned)
+        old = planned.old.model_copy(update={"name": due[0]})
+        new = journal.new.model_copy(update={"id": None}) if journal.new else planned.new
+        return Planned(old, new, planned.strategy, pending=due[1:])
+
+    @property
+    def states(self) -> list[tuple[dict[str, str], set[str]]]:
+        return [(toy.names, toy.running) for toy in self.toys.values()]
+
+
+def fleet(third: Callable[[], Toy] = Toy, **facts: object) -> Fleet:
+    others: Callable[[], Toy] = facts.pop("others", Toy)  # type: ignore[assignment]
+    return Fleet({"web-1": others(), "web-2": others(), "web-3": third()}, **facts)  # type: ignore[arg-type]
+
+
+def warm(**facts: object) -> Callable[[], Toy]:
+    return lambda: Toy(strategy="warm", **facts)  # type: ignore[arg-type]
+
+
+SCENARIOS: dict[str, tuple[Callable[[], Fleet], State]] = {
+    "good": (fleet, State.SUCCEEDED),
+    "good and warm": (lambda: fleet(warm(), others=warm()), State.SUCCEEDED),
+    "one was scaled away": (lambda: fleet(scaled_away="web-2"), State.SUCCEEDED),
+    "the last one is sick": (lambda: fleet(lambda: Toy(sick=True)), State.ROLLED_BACK),
+    "sick beside the old one": (
+        lambda: fleet(warm(sick=True), others=warm()),
+        State.ROLLED_BACK,
+    ),
+    "it cannot be made": (
+        lambda: fleet(lambda: Toy(faulty=frozenset({Phase.CREATE}))),
+        State.FAILED,
+    ),
+    "a stranger has its place": (lambda: fleet(lambda: Toy(replaced=Phase.WATCH)), State.FAILED),
+    "it cannot be planned": (lambda: fleet(faulty=frozenset({Phase.NEXT})), State.FAILED),
+    "nothing is left beside it and it is not discarded": (
+        lambda: fleet(lambda: Toy(faulty=frozenset({Phase.CREATE, Phase.DISCARD}))),
+        State.FAILED,
+    ),
+    "the old one is gone": (lambda: fleet(lambda: Toy(sick=True, gone=True)), State.ROLLED_BACK),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_kill_at_any_moment_leaves_no_mixture(name: str) -> None:
+    make, state = SCENARIOS[name]
+    total = run(make(), [fresh(**EVERYTHING)], kill_at=0)  # type: ignore[arg-type]
+    for kill_at in range(1, total + 1):
+        toys, saved = make(), [fresh(**EVERYTHING)]
+        with pytest.raises(Killed):
+            run(toys, saved, kill_at)  # type: ignore[arg-type]
+        saved = [Journal.model_validate_json(saved[-1].model_dump_json())]
+        run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+        end = saved[-1].deployment
+        assert end.state is state, (kill_at, end.reason)
+        left = [one for name, one in zip(NAMES, toys.states, strict=True) if name != "web-2"]
+        states = left if toys.scaled_away else toys.states
+        if name == "a stranger has its place":
+            states = states[:2]
+        wanted = NEW if state is State.SUCCEEDED else OLD
+        assert states == [wanted] * len(states), kill_at
+
+
+def test_they_go_one_after_the_other_and_come_back_in_reverse() -> None:
+    toys, saved = fleet(lambda: Toy(sick=True)), [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    assert [name for act, name in toys.told if act == "cutover"] == list(NAMES)
+    assert [name for act, name in toys.told if act == "revert"] == list(reversed(NAMES))
+    assert saved[-1].deployment.reason == "unhealthy (web-3, one of 3 replicas)"
+
+
+def test_what_is_done_once_is_done_before_the_first() -> None:
+    toys, saved = fleet(), [fresh(**EVERYTHING)]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    acts = [act for act, _ in toys.told]
+    assert [acts.count(act) for act in ("pull", "preflight", "release", "tag", "commit")] == [1] * 5
+    assert [acts.count(act) for act in ("create", "before_stop", "watch", "after_start")] == [3] * 4
+    assert saved[-1].deployment.reason == "healthy, all 3 replicas"
+
+
+def test_a_way_back_that_fails_leaves_the_others_as_they_run() -> None:
+    failing = lambda: Toy(sick=True, faulty=frozenset({Phase.REVERT}))  # noqa: E731
+    toys, saved = fleet(failing), [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    end = saved[-1].deployment
+    assert end.state is State.ROLLBACK_FAILED
+    assert "the new version is left in web-1, web-2" in (end.reason or "")
+    assert [toy.running for toy in toys.toys.values()][:2] == [{"new"}, {"new"}]
+
+
+def test_without_rollback_the_others_are_left_alone() -> None:
+    sick = lambda: Toy(sick=True)  # noqa: E731
+    toys = Fleet({"web-1": sick(), "web-2": Toy(), "web-3": Toy()})
+    saved = [fresh(rollback=False)]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    assert saved[-1].deployment.state is State.FAILED
+    assert toys.states == [NEW, OLD, OLD]
