@@ -25,8 +25,8 @@ services:
     - -c
     - |
       printf '#!/bin/sh\\nprintf "HTTP/1.0 200 OK\\\\r\\\\n\\\\r\\\\n"\\n' > /www/cgi-bin/notes
-      echo 'busybox wget -q -T 5 -O - http://app:8000/' >> /www/cgi-bin/notes
-      echo 'busybox wget -q -T 5 -O - http://mongo:27017/notes' >> /www/cgi-bin/notes
+      echo 'busybox wget -q -O - http://app:8000/' >> /www/cgi-bin/notes
+      echo 'busybox wget -q -O - http://mongo:27017/notes' >> /www/cgi-bin/notes
       busybox chmod 755 /www/cgi-bin/notes
       exec busybox httpd -f -p 80 -h /www
     healthcheck: {{disable: true}}
