@@ -254,7 +254,7 @@ class Discovery:
 def _those_of(settings: TargetSettings, summaries: Sequence[Summary]) -> Sequence[Summary]:
     """The containers of a target in the file."""
     if settings.compose is not None:
-        return services_in(summaries).get(settings.compose, [])
+        return services_in(summaries).get(settings.compose.named, [])
     return [one for one in summaries if own_name(one) == settings.container]
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Literal, NamedTuple
 
 from listener.config import Hook, Settings
+from listener.drivers.compose_file import advice
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError, NotFound
 from listener.model.reference import BadReference, parse_reference
@@ -139,20 +140,28 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         yield CheckLine("ok", "engine", text)
         targets += await Discovery(engine, settings).targets()
         for target in targets:
-            if await _removes_itself(engine, target):
-                yield CheckLine("warn", f"target {target.name}", _WITH_RM)
+            async for line in _warnings(engine, target):
+                yield line
     except (EngineAway, EngineError) as problem:
         yield CheckLine("bad", "engine", str(problem))
     finally:
         await engine.close()
 
 
-async def _removes_itself(engine: Engine, target: Target) -> bool:
+async def _warnings(engine: Engine, target: Target) -> AsyncIterator[CheckLine]:
+    """What is worth knowing of a target before it is deployed."""
     try:
         inspect = await engine.inspect_container(target.container)
     except NotFound:
-        return False
-    return bool(inspect["HostConfig"].get("AutoRemove"))
+        return
+    subject = f"target {target.name}"
+    if inspect["HostConfig"].get("AutoRemove"):
+        yield CheckLine("warn", subject, _WITH_RM)
+    if target.settings.compose is not None and "@" not in target.spelling:
+        # Only to look: what is to be written is written by a deployment.
+        choice = target.settings.compose.model_copy(update={"write": None})
+        if change := advice(choice, inspect, target.spelling):
+            yield CheckLine("warn", subject, change)
 
 
 async def _registries(settings: Settings, targets: Iterable[Target]) -> AsyncIterator[CheckLine]:

@@ -65,14 +65,15 @@ def settings_from_labels(
     except LabelError as problem:
         problems.append(str(problem))
     said = _nested(labels, problems)
+    choice = _choice(said, runs)
     for key in RUNS:
         if said.pop(key, None) is not None:
             problems.append(f"{PREFIX}{key}: the labelled container itself is what runs")
     kept, refused = unsupported.strip(said, unsupported.TARGET, TargetSettings.model_fields)
     problems += [f"{PREFIX}{key}: {unsupported.SENTENCE}" for key in refused]
     try:
-        what = "container" if isinstance(runs, str) else "compose"
-        settings = merged(defaults, kept | {what: runs})
+        what = {"container": runs} if isinstance(runs, str) else {"compose": choice}
+        settings = merged(defaults, kept | what)
     except ValidationError as error:
         problems += [
             f"{_spell(details['loc'], labels)}: {explain(details, TargetSettings, None)}"
@@ -81,6 +82,17 @@ def settings_from_labels(
     if problems:
         raise LabelError("; ".join(problems))
     return settings
+
+
+def _choice(said: dict[str, object], runs: str | ComposeService) -> dict[str, object]:
+    """The service, and what its labels say of its project's files, taken out of `said`."""
+    if isinstance(runs, str):
+        return {}
+    own, about = runs.model_dump(), said.get("compose")
+    if isinstance(about, dict) and not own.keys() & about.keys():
+        del said["compose"]
+        return own | about
+    return own
 
 
 def _nested(labels: Mapping[str, str], problems: list[str]) -> dict[str, object]:

@@ -39,7 +39,6 @@ def schema() -> Schema:
     _drop_unsupported(models["TargetSettings"], unsupported.TARGET)
     models["Defaults"] = _defaults(models["TargetSettings"])
     whole["properties"]["defaults"] = {"$ref": "#/$defs/Defaults"}
-    models.pop("ComposeService", None)
     result = _tidy(whole | {"$defs": models})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 from listener.deploy.checks import Checks, drain
@@ -25,6 +26,7 @@ from listener.deploy.retention import another_good, good_new, with_good
 from listener.deploy.route import WAY_BACK
 from listener.deploy.wanted import Wanted
 from listener.deploy.watch import watch
+from listener.drivers.compose_file import advice
 from listener.drivers.creation import Creation
 from listener.drivers.current import CannotSwapError, removes_itself
 from listener.drivers.cutover import Cutover
@@ -269,7 +271,16 @@ class Acts:
         await self._remove_old(journal)
         kept = [known.digest for known in with_good(memory, good, target.settings.keep).good]
         await self._holds.keep_only(target.name, kept, parse_reference(target.spelling).name)
-        return Committed(good, problem)
+        return Committed(good, problem, await self._advice(journal))
+
+    async def _advice(self, journal: Journal) -> str | None:
+        """What keeps the next `compose up` from going back to the tag in the project's file."""
+        old, new = parts(journal)
+        choice = journal.target.settings.compose
+        if choice is None or "@" in new.reference:
+            return None
+        # A file on a share that hangs must not keep other deployments waiting.
+        return await asyncio.to_thread(advice, choice, old.inspect, new.reference)
 
     async def _remove_old(self, journal: Journal) -> None:
         for swap in journal.swaps:

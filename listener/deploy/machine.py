@@ -114,6 +114,8 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
             if digest != before:
                 verdict = f"{verdict}; back to {digest}, since {before} is nowhere to be found"
             return _next(_with(journal, old=old, verdict=verdict), now)
+        case Committed(_, _, advice) if advice and journal.verdict is None:
+            return _end(journal, State.SUCCEEDED, f"{_success(journal)}; {advice}", now)
         case _:
             return _next(journal, now)
 
@@ -247,7 +249,7 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             # Only where the registry was asked is it what the tag means.
             asked = deployment.trigger is not Trigger.ROLLBACK and deployment.to_digest is None
             return f"{tag} is {digest}" if asked and tag else digest
-        case Pulled(_, detail) | Done(detail) | Committed(_, detail):
+        case Pulled(_, detail) | Done(detail) | Committed(_, detail, _):
             return detail
         case Gone(reason) | Revived(_, _, _, reason):
             return reason

@@ -85,10 +85,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The new image is one to go back to; what did not go well beside that."""
+    """The new image is one to go back to; what did not go well beside that.
+
+    `advice` is what a person should change now, or what was changed for them.
+    """
 
     good: Good | None
     detail: str | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class Preparing:
                     " it: neither could be brought back; create it without --rm"
                 )
             because += "; with --rm the way back is to create it again"
-        neighbours = await self._neighbours.of(journal.target.settings.compose)
+        neighbours = await self._neighbours.of(journal.target.settings.service_of_compose)
         # Those that are stopped by now were running when the first one was planned.
         neighbours = tuple(sorted({*neighbours, *journal.neighbours}))
         return Planned(

@@ -56,7 +56,7 @@ class Reconstruction:
         digest = await self._digest(new["Image"], target) if new else None
         deployment = _deployment(scene, target)
         made = datetime.fromisoformat(new["Created"]) if new else None
-        neighbours = await self._neighbours.of(target.settings.compose, since=made)
+        neighbours = await self._neighbours.of(target.settings.service_of_compose, since=made)
         facts = {"from_digest": await self._digest(old["Image"], target), "to_digest": digest}
         return Journal(
             deployment=deployment.model_copy(update=facts),

@@ -32,19 +32,21 @@ class Replicas:
         Those that run the new image under its name already are left out, unless all do and `force`
         asks for it. Raises CannotSwapError where Compose itself does not come to an end.
         """
-        if target.settings.compose is None:
+        service = target.settings.service_of_compose
+        if service is None:
             return (target.container,)
-        listed = await self._settled(target.settings.compose)
+        listed = await self._settled(service)
         outdated = await self._outdated(listed, new)
         chosen = outdated or (listed if force else [])
         return tuple(own_name(one) for one in sorted(chosen, key=lambda one: not _runs(one)))
 
     async def left(self, target: Target, new: NewContainer) -> tuple[str, ...]:
         """The names of a service's containers that do not run the new image, as they are now."""
-        if target.settings.compose is None:
+        service = target.settings.service_of_compose
+        if service is None:
             return ()
         listed = services_in(await self._engine.list_containers(all=True))
-        outdated = await self._outdated(listed.get(target.settings.compose, []), new)
+        outdated = await self._outdated(listed.get(service, []), new)
         return tuple(own_name(one) for one in outdated)
 
     async def following(self, journal: Journal) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ class Runner:
     def _remember(self, journal: Journal, outcome: Outcome, memory: Memory) -> Memory:
         keep = journal.target.settings.keep
         match outcome:
-            case Committed(good, _) if good is not None:
+            case Committed(good, _, _) if good is not None:
                 return with_good(memory, good, keep)
             case Pulled():
                 return _with_old(journal, memory)

@@ -98,6 +98,28 @@ class ComposeService(Noun):
     service: str
 
 
+class ComposeChoice(ComposeService):
+    """The service that is a target.
+
+    `write` is the file of the project into which the tag is written where a tag policy moves it:
+    the variable that stands for the tag in the project's file.
+    """
+
+    write: str | None = None
+
+    @field_validator("write")
+    @classmethod
+    def _a_file(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\w.-]*\w[\w.-]*", value):
+            raise ValueError(f"{value!r} is not the name of a file in the project, like .env")
+        return value
+
+    @property
+    def named(self) -> ComposeService:
+        """The service alone."""
+        return ComposeService(project=self.project, service=self.service)
+
+
 def a_command(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """A command and its arguments, if given; raises ValueError for an empty one."""
     if value is not None and not value:
@@ -179,7 +201,7 @@ class TargetSettings(Noun):
     image: str | None = None
     tag: TagPolicy | None = None
     container: str | None = None
-    compose: ComposeService | None = None
+    compose: ComposeChoice | None = None
     service: str | None = None
     host: str | None = None
     strategy: Literal["auto", "recreate", "start-first", "warm"] = "auto"
@@ -197,6 +219,11 @@ class TargetSettings(Noun):
     approve: bool = False
     approve_timeout: Seconds = 86400.0
     window: WindowText | None = None
+
+    @property
+    def service_of_compose(self) -> ComposeService | None:
+        """The service of Compose that is the target, if it is one."""
+        return self.compose.named if self.compose else None
 
     @field_validator("release")
     @classmethod

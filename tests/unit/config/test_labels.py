@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listener.config import LabelError, is_enabled, settings_from_labels
-from listener.model.target import TargetSettings
+from listener.model.target import ComposeService, TargetSettings
 
 DEFAULTS = TargetSettings.model_validate({"keep": 5, "health": {"timeout": "90s", "settle": "1s"}})
 
@@ -98,3 +98,12 @@ def test_two_listeners_share_an_engine_by_their_scopes(
     labels = {"listener.enable": "true"} | ({"listener.scope": labelled} if labelled else {})
     assert is_enabled(labels, scope) is taken
     assert settings_from_labels("web", labels, TargetSettings()).container == "web"
+
+
+def test_a_service_of_compose_may_have_its_tag_written() -> None:
+    service = ComposeService(project="shop", service="web")
+    settings = settings_from_labels(service, {"listener.compose.write": ".env"}, TargetSettings())
+    assert settings.compose is not None
+    assert (settings.compose.named, settings.compose.write) == (service, ".env")
+    with pytest.raises(LabelError, match=r"listener\.compose: the labelled container itself"):
+        settings_from_labels(service, {"listener.compose.project": "other"}, TargetSettings())

@@ -22,7 +22,7 @@ NAMES = ("HUB_TOKEN", "REGISTRY_TOKEN", "REGISTRY_TOKEN_OLD", "GITHUB_SECRET", "
 
 def test_the_example_loads_with_the_secrets_that_it_names() -> None:
     settings = load(SHIPPED / "listener.yml", dict.fromkeys(NAMES, "a-secret"))
-    assert set(settings.targets) == {"web", "api", "jobs", "docs"}
+    assert set(settings.targets) == {"web", "shop", "api", "jobs", "docs"}
     assert set(settings.hooks) == {"hub", "private", "packages", "ci"}
 
 
