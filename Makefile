@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store engine engine-next differences chaos)
+.PHONY: help setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: $(BIN)/.app ## Watch it: versions 1, 2 and a sick 3 of a tiny app (KEEP=1 
 setup: parts $(BIN)/.ready ## Install what the tests need: engine, registry, Redis, Python packages
 
 test: ## Everything: lint, then all levels, quickest first
-	@$(MAKE) --no-print-directory lint test-unit test-store test-fundamentals test-engine test-chaos
+	@$(MAKE) --no-print-directory lint test-unit test-store test-fundamentals test-browser test-engine test-chaos
 
 lint: $(BIN)/.ready ## Style, types, direction of imports
 	$(BIN)/ruff check $(CODE)
@@ -34,12 +34,13 @@ lint: $(BIN)/.ready ## Style, types, direction of imports
 test-fundamentals: setup ## The stories that tell what this is; read them first
 test-unit: setup ## Rules without any I/O
 test-store: setup ## On a real Redis
+test-browser: setup ## The dashboard in a real browser, on a real engine
 test-engine: setup ## On a real engine and registry
 test-chaos: setup ## kill -9 at every step, and at random
 test-unit test-store: test-%:
 	$(PYTEST) tests/$*
 # These wait for containers most of the time, and each has a world of its own.
-test-fundamentals test-engine test-chaos: test-%:
+test-fundamentals test-browser test-engine test-chaos: test-%:
 	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) tests/$*
 
 test-engine-next: setup ## The stories and the engine level on a second, newer engine (needs root)

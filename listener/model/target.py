@@ -330,7 +330,10 @@ class LastDeployment(Noun):
 
 
 class TargetView(Noun):
-    """A target as workers publish it and the API shows it; `rollout` is its `rollout_id`."""
+    """A target as workers publish it and the API shows it; `rollout` is its `rollout_id`.
+
+    `since` is when the running digest was committed as good; None where this program did not.
+    """
 
     name: str
     host: str
@@ -340,6 +343,7 @@ class TargetView(Noun):
     policy: TagPolicy | None = None
     digest: str | None = None
     last_good_digest: str | None = None
+    since: datetime | None = None
     health: str = "absent"
     state: Literal["idle", "deploying", "waiting", "paused", "invalid"] = "idle"
     reason: str | None = None

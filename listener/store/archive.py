@@ -58,6 +58,19 @@ class Archive:
         text = await self._store.call("GET", keys.deployment(deployment_id))
         return Deployment.model_validate_json(text) if text else None
 
+    async def records(self, ids: Sequence[str]) -> list[Deployment]:
+        """The deployments of these ids that there still are, in the same order."""
+        if not ids:
+            return []
+        texts = await self._store.call("MGET", *(keys.deployment(id_) for id_ in ids))
+        return [Deployment.model_validate_json(text) for text in texts if text]
+
+    async def newest(self, targets: Sequence[tuple[str, str]], count: int) -> list[list[str]]:
+        """For each target, by host and name, the ids of its newest deployments, newest first."""
+        return await self._store.pipe(
+            [("ZREVRANGE", keys.history(*target), 0, count - 1) for target in targets]
+        )
+
     async def target(self, host: str, name: str) -> TargetView | None:
         """One target as its worker last published it; None where it no longer does."""
         text = await self._store.call("HGET", keys.views(host), name)
@@ -84,11 +97,9 @@ class Archive:
             if not ids:
                 break
             before = ids[-1]
-            texts = await self._store.call("MGET", *(keys.deployment(id_) for id_ in ids))
-            records = [Deployment.model_validate_json(text) for text in texts if text]
             found += [
                 record
-                for record in records
+                for record in await self.records(ids)
                 if (host is None or record.host == host)
                 and (state is None or record.state == state)
             ]

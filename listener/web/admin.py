@@ -15,14 +15,16 @@ from aiohttp.typedefs import Handler, Middleware
 
 from listener.store import Archive, Changes, Fleet, Incoming, PushLog, Store, Unavailable
 from listener.web.arguments import BadArgument, did_you_mean
-from listener.web.auth import Gate
+from listener.web.auth import SESSION, Gate
 from listener.web.commands import Commands
 from listener.web.events import Events
 from listener.web.forgetting import Forgetting
 from listener.web.lookup import Refused
 from listener.web.metrics_page import MetricsPage
+from listener.web.pages import Pages, strict
 from listener.web.reading import Reading
 from listener.web.replays import Replays
+from listener.web.signing_in import SigningIn
 from listener.web.tidings import Tidings
 
 Ready = Callable[[], Awaitable[list[str]]]
@@ -52,16 +54,23 @@ def admin_app(
     archive, fleet, incoming = Archive(store), Fleet(store), Incoming(store)
     reading, commands = Reading(archive, fleet, incoming), Commands(archive)
     events = Events(Changes(store), Tidings(archive, fleet, incoming))
+    pages, signing_in = Pages(_FRONT), SigningIn(gate)
+    app.on_response_prepare.append(strict)
     app.on_shutdown.append(events.close)
     api = "/api/v1"
     app.add_routes(
         [
-            web.get("/", _front),
+            web.get("/", pages.front),
+            web.get("/dashboard/{path:.+}", pages.file),
+            web.get(SESSION, signing_in.show),
+            web.post(SESSION, signing_in.begin),
+            web.delete(SESSION, signing_in.end),
             web.get("/healthz", _alive),
             web.get("/readyz", _readiness(ready, store)),
             web.get("/metrics", _metrics(metrics)),
             web.get(f"{api}/targets", reading.targets),
             web.get(f"{api}/targets/{{name}}", reading.target),
+            web.get(f"{api}/targets/{{name}}/digests", reading.digests),
             web.get(f"{api}/deployments", reading.deployments),
             web.get(f"{api}/deployments/{{id}}", reading.deployment),
             web.get(f"{api}/pushes", reading.pushes),
@@ -126,10 +135,6 @@ def _http_error(request: web.Request, problem: web.HTTPException) -> web.Respons
     if isinstance(problem, web.HTTPRequestEntityTooLarge):
         return _error(413, f"the body is larger than {_LARGEST_BODY // 1024} KiB")
     return _error(problem.status, problem.reason)
-
-
-async def _front(_: web.Request) -> web.Response:
-    return web.Response(text=_FRONT)
 
 
 async def _alive(_: web.Request) -> web.Response:

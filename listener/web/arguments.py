@@ -100,12 +100,12 @@ def read_query(query: Mapping[str, str], allowed: Iterable[str]) -> dict[str, st
     return {name: value for name, value in query.items() if value}
 
 
-def read_limit(text: str | None, *, default: int = 50, most: int = 500) -> int:
+def read_limit(text: str | None, *, name: str = "limit", default: int = 50, most: int = 500) -> int:
     """How many entries to answer: a whole number from 1, cut at `most`."""
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or int(text[:9]) < 1:
-        raise BadArgument(f"limit: {text!r} is not a number from 1 to {most}")
+        raise BadArgument(f"{name}: {text!r} is not a number from 1 to {most}")
     return min(int(text[:9]), most)
 
 

@@ -1,7 +1,8 @@
 """Who may call the admin port: in come a request's headers, out goes a refusal or none.
 
 Three cases. With a token every call needs ``Authorization: Bearer TOKEN``, ``/metrics`` too (a
-scrape configuration has ``authorization.credentials_file`` for it). Without one, an address that
+scrape configuration has ``authorization.credentials_file`` for it), or the cookie of a session, and
+then commands come from our own page only. Without one, an address that
 is not loopback only answers reading calls. Without one on loopback everything is open to this
 machine, so a web page in a browser on this machine must not pass: a name that was rebound to
 127.0.0.1 shows in ``Host`` (https://en.wikipedia.org/wiki/DNS_rebinding), a form or fetch of
@@ -15,13 +16,18 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from listener.web.sessions import Sessions, from_own_page
+
 _READING = {"GET", "HEAD"}
 _OPEN_PATHS = {"/", "/healthz", "/readyz"}
+_DASHBOARD = "/dashboard/"
+SESSION = "/api/v1/session"
 _OWN_SITE = {"same-origin", "none"}
 
 
@@ -33,7 +39,7 @@ class Refusal:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gate:
     """The rule of one admin port: whether only this machine reaches it, and its token, if any."""
 
@@ -43,22 +49,40 @@ class Gate:
     def refusal(self, method: str, path: str, headers: Mapping[str, str]) -> Refusal | None:
         """Why this request may not pass; None when it may.
 
-        `headers` is a case-insensitive mapping. Probes and the front page hold nothing secret
-        and are open to everybody.
+        `headers` is a case-insensitive mapping. Probes and the files of the dashboard hold nothing
+        secret and are open to everybody, as is signing in.
         """
-        if path in _OPEN_PATHS and method in _READING:
+        is_open = path in _OPEN_PATHS or path.startswith(_DASHBOARD)
+        if (is_open and method in _READING) or path == SESSION:
             return None
         if self.token is not None:
-            return self._without_token(headers)
+            return self._without_token(method, headers)
         if not self.loopback:
             return _read_only(method)
         return _from_elsewhere(method, headers)
 
-    def _without_token(self, headers: Mapping[str, str]) -> Refusal | None:
+    @cached_property
+    def sessions(self) -> Sessions | None:
+        """The sessions of browsers; None where there is no token to begin one with."""
+        return Sessions(self.token) if self.token is not None else None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nobody may give commands."""
+        return self.token is None and not self.loopback
+
+    def is_token(self, given: str) -> bool:
+        """Whether this is the admin token."""
+        return self.token is not None and _same(given.strip(), self.token.get_secret_value())
+
+    def _without_token(self, method: str, headers: Mapping[str, str]) -> Refusal | None:
         scheme, _, given = headers.get("Authorization", "").partition(" ")
-        wanted = self.token.get_secret_value() if self.token is not None else ""
-        if scheme.lower() == "bearer" and _same(given.strip(), wanted):
+        if scheme.lower() == "bearer" and self.is_token(given):
             return None
+        if self.sessions is not None and self.sessions.holds(headers):
+            if method in _READING or from_own_page(headers):
+                return None
+            return Refusal(403, "a session takes commands from the dashboard's own page only")
         return Refusal(401, "send the admin token as Authorization: Bearer TOKEN")
 
 

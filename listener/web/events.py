@@ -39,8 +39,9 @@ class Events:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Streams until the client leaves, is too slow, or an hour has passed."""
-        read_query(request.query, ())
-        text = request.headers.get("Last-Event-ID", "")
+        asked = read_query(request.query, ("since",))
+        # A page that opens a new stream cannot set the header.
+        text = request.headers.get("Last-Event-ID") or asked.get("since", "")
         since = read_place(text)
         if text and since is None:
             raise BadArgument(f"Last-Event-ID: {text!r} is not the id of an event")

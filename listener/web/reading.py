@@ -7,7 +7,15 @@ from aiohttp import web
 from listener.store import Archive, Fleet, Incoming, Queue
 from listener.web.arguments import read_id, read_limit, read_query, read_state
 from listener.web.lookup import expect_target, find_deployment, find_target, split_name
-from listener.web.shapes import delivery_json, deployment_json, host_json, push_json, target_json
+from listener.web.shapes import (
+    delivery_json,
+    deployment_json,
+    host_json,
+    memory_json,
+    push_json,
+    target_json,
+)
+from listener.web.strips import Strips
 
 
 class Reading:
@@ -17,14 +25,27 @@ class Reading:
         self._archive = archive
         self._fleet = fleet
         self._incoming = incoming
+        self._strips = Strips(archive)
 
     async def targets(self, request: web.Request) -> web.Response:
-        """All targets of all hosts, by name."""
-        read_query(request.query, ())
+        """All targets of all hosts, by name; `recent` adds so many past deployments to each."""
+        recent = read_query(request.query, ("recent",)).get("recent")
         views = await self._archive.targets()
         pauses = await self._archive.pauses()
         shown = [target_json(view, pauses.get((view.name, view.host))) for view in views]
+        if recent is not None:
+            count = read_limit(recent, name="recent", most=50)
+            strips = await self._strips.of(views, count)
+            shown = [
+                {**target, "recent": strip} for target, strip in zip(shown, strips, strict=True)
+            ]
         return web.json_response({"targets": shown})
+
+    async def digests(self, request: web.Request) -> web.Response:
+        """What one target can go back to, and what it was taken back from."""
+        read_query(request.query, ())
+        view = await find_target(self._archive, request.match_info["name"])
+        return web.json_response(memory_json(await self._archive.memory(view.host, view.name)))
 
     async def target(self, request: web.Request) -> web.Response:
         """The one target of that name, in the same shape as all of them."""

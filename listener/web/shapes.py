@@ -9,7 +9,7 @@ from listener.model.base import rfc3339
 from listener.model.delivery import Delivery
 from listener.model.deployment import Deployment, Step
 from listener.model.push import Match, Push
-from listener.model.target import HostView, LastDeployment, Pause, TargetView
+from listener.model.target import HostView, LastDeployment, Memory, Pause, TargetView
 from listener.store import Queue
 
 Json = dict[str, object]
@@ -31,6 +31,7 @@ def target_json(view: TargetView, pause: Pause | None) -> Json:
         "policy": str(view.policy) if view.policy is not None else None,
         "digest": view.digest,
         "last_good_digest": view.last_good_digest,
+        "since": _moment(view.since),
         "health": view.health,
         "state": state,
         "reason": reason,
@@ -64,6 +65,43 @@ def deployment_json(deployment: Deployment, *, logs: bool = False) -> Json:
         "steps": [_step(step) for step in deployment.steps],
     }
     return {**shown, "logs": list(deployment.logs)} if logs else shown
+
+
+def outcome_json(deployment: Deployment) -> Json:
+    """A past deployment as a strip shows it."""
+    return {
+        "id": deployment.id,
+        "trigger": deployment.trigger.value,
+        "tag": deployment.tag,
+        "to_digest": deployment.to_digest,
+        "state": deployment.state.value,
+        "dry_run": deployment.dry_run,
+        "finished_at": _moment(deployment.finished_at),
+    }
+
+
+def memory_json(memory: Memory) -> Json:
+    """The digests that a target can go back to, newest first, and those it was taken back from."""
+    return {
+        "good": [
+            {
+                "digest": good.digest,
+                "tag": good.tag,
+                "deployment": good.deployment,
+                "at": rfc3339(good.at),
+            }
+            for good in memory.good
+        ],
+        "bad": [
+            {
+                "digest": bad.digest,
+                "deployment": bad.deployment,
+                "reason": bad.reason,
+                "at": rfc3339(bad.at),
+            }
+            for bad in memory.bad
+        ],
+    }
 
 
 def push_json(push: Push, matches: Sequence[Match]) -> Json:

@@ -118,6 +118,7 @@ class Overview:
             policy=target.policy,
             digest=digest,
             last_good_digest=memory.good[0].digest if memory.good else None,
+            since=next((good.at for good in memory.good if good.digest == digest), None),
             health=target.health,
             state=self._state(target, pause, ended),
             reason=target.problem or (pause.reason if pause else held),

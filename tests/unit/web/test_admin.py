@@ -15,7 +15,7 @@ from listener.model.base import utc_now
 from listener.model.delivery import Delivery
 from listener.model.deployment import State, Step, Trigger
 from listener.model.push import Match, Push
-from listener.model.target import LastDeployment, Pause
+from listener.model.target import Bad, Good, LastDeployment, Memory, Pause
 from listener.store import Command, PushAck
 from tests.unit.conftest import DIGESTS, Panel, a_deployment, a_view
 
@@ -61,6 +61,7 @@ async def test_a_target_has_every_field_of_the_contract(http: ClientSession, pan
         "policy": None,
         "digest": DIGESTS[1],
         "last_good_digest": DIGESTS[2],
+        "since": None,
         "health": "healthy",
         "state": "idle",
         "reason": None,
@@ -373,3 +374,39 @@ async def test_ready_only_without_problems(
     panel.problems.append("the engine does not answer")
     status, body = await get(http, panel, "/readyz")
     assert (status, body) == (503, {"error": "not ready: the engine does not answer"})
+
+
+async def test_a_strip_shows_the_newest_outcomes_of_each_target(
+    http: ClientSession, panel: Panel
+) -> None:
+    await panel.publish(a_view(), a_view("api"))
+    states = [State.SUCCEEDED, State.ROLLED_BACK, State.FAILED]
+    made = [
+        a_deployment(id=f"20260101-00000{number}-000-0000000{number}", state=state)
+        for number, state in enumerate(states)
+    ]
+    for deployment in made:
+        await panel.record(deployment)
+    running = a_deployment(state=State.PULLING)
+    await panel.record(running)
+    for state in ("pulling", "succeeded"):
+        body = (await get(http, panel, "/api/v1/targets?recent=3"))[1]
+        strips = {each["name"]: each["recent"] for each in body["targets"]}
+        assert strips["api"] == []
+        assert [each["state"] for each in strips["web"]] == [state, "failed", "rolled_back"]
+        await panel.record(running.model_copy(update={"state": State.SUCCEEDED}))
+    status, body = await get(http, panel, "/api/v1/targets?recent=all")
+    assert (status, body) == (400, {"error": "recent: 'all' is not a number from 1 to 50"})
+
+
+async def test_what_a_target_can_go_back_to(http: ClientSession, panel: Panel) -> None:
+    await panel.publish(a_view())
+    config = {"Env": ["SECRET=x"]}
+    good = Good(digest=DIGESTS[1], tag="v1", deployment="d1", at=utc_now(), image_config=config)
+    bad = Bad(digest=DIGESTS[2], deployment="d2", reason="it was sick", at=utc_now())
+    await (await panel.ledger()).remember("web", Memory(good=(good,), bad=(bad,)))
+    status, body = await get(http, panel, "/api/v1/targets/web/digests")
+    assert status == 200
+    assert RFC3339.fullmatch(body["good"][0].pop("at"))
+    assert body["good"] == [{"digest": DIGESTS[1], "tag": "v1", "deployment": "d1"}]
+    assert (body["bad"][0]["digest"], body["bad"][0]["reason"]) == (DIGESTS[2], "it was sick")

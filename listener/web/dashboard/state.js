@@ -1,0 +1,137 @@
+// What the page knows, and how an event changes it. Whoever draws it hears `onChange`.
+
+import { get } from "./api.js";
+
+const STRIP = 15;
+const PUSHES = 200;
+export const FINAL = new Set([
+  "succeeded", "rolled_back", "failed", "superseded", "skipped", "rollback_failed",
+]);
+
+export const state = {
+  session: null, // {token_needed, signed_in, read_only, version}
+  loaded: false,
+  problem: null,
+  live: { status: "connecting", since: Date.now() }, // connecting | live | offline
+  targets: new Map(), // name@host -> target with `recent`
+  deployments: new Map(), // id -> deployment; those under way and those looked at
+  pushes: new Map(), // id -> push, newest first
+  hosts: new Map(),
+};
+
+let told = () => {};
+let due = false;
+
+export function onChange(draw) {
+  told = draw;
+}
+
+export function changed() {
+  if (due) return;
+  due = true;
+  // Hidden pages are not given frames, and need not be drawn.
+  requestAnimationFrame(() => {
+    due = false;
+    told();
+  });
+}
+
+export const keyOf = (target) => `${target.name}@${target.host}`;
+export const isFinal = (deployment) => FINAL.has(deployment.state);
+export const underWay = () =>
+  [...state.deployments.values()].filter((each) => !isFinal(each)).sort(byId);
+export const canAct = () => state.session !== null && !state.session.read_only;
+const byId = (a, b) => (a.id < b.id ? 1 : -1);
+
+export async function load() {
+  const [targets, deployments, pushes, hosts] = await Promise.all([
+    get(`targets?recent=${STRIP}`),
+    get("deployments?limit=50"),
+    get(`pushes?limit=${PUSHES}`),
+    get("hosts"),
+  ]);
+  state.targets = new Map(targets.targets.map((each) => [keyOf(each), each]));
+  for (const each of deployments.deployments) keep(each);
+  await refreshLost(deployments.deployments);
+  state.pushes = new Map(pushes.pushes.map((each) => [each.id, each]));
+  state.hosts = new Map(hosts.hosts.map((each) => [each.name, each]));
+  state.loaded = true;
+  state.problem = null;
+  changed();
+}
+
+// A deployment that was under way when the line broke may have ended long since.
+async function refreshLost(fresh) {
+  const seen = new Set(fresh.map((each) => each.id));
+  const lost = underWay().filter((each) => !seen.has(each.id));
+  await Promise.all(
+    lost.map((each) =>
+      get(`deployments/${each.id}`).then(keep, () => state.deployments.delete(each.id)),
+    ),
+  );
+}
+
+export async function loadDeployment(id) {
+  const found = await get(`deployments/${id}`);
+  keep(found);
+  changed();
+  return found;
+}
+
+function keep(deployment) {
+  const known = state.deployments.get(deployment.id);
+  state.deployments.set(deployment.id, { ...deployment, logs: deployment.logs ?? known?.logs });
+}
+
+export function take(kind, content) {
+  const before = state.deployments.get(content.id);
+  switch (kind) {
+    case "target": {
+      const known = state.targets.get(keyOf(content));
+      state.targets.set(keyOf(content), { ...content, recent: known?.recent ?? [] });
+      break;
+    }
+    case "target_removed":
+      state.targets.delete(keyOf(content));
+      break;
+    case "deployment":
+      keep(content);
+      extendStrip(content);
+      if (isFinal(content) && !(before && isFinal(before))) ended(content);
+      break;
+    case "push":
+      state.pushes = new Map([[content.id, content], ...without(state.pushes, content.id)]);
+      break;
+    case "host":
+      state.hosts.set(content.name, content);
+      break;
+    case "host_removed":
+      state.hosts.delete(content.name);
+      break;
+  }
+  changed();
+}
+
+// A push that is told again, since it was matched, stays in its place.
+function* without(pushes, id) {
+  let count = 0;
+  for (const [key, value] of pushes) if (key !== id && count++ < PUSHES) yield [key, value];
+}
+
+function extendStrip(deployment) {
+  const key = `${deployment.target}@${deployment.host}`;
+  const target = state.targets.get(key);
+  if (!target) return;
+  const rest = target.recent.filter((each) => each.id !== deployment.id);
+  const recent = [deployment, ...rest].sort(byId).slice(0, STRIP);
+  state.targets.set(key, { ...target, recent });
+}
+
+let sayEnded = () => {};
+export function onEnded(hear) {
+  sayEnded = hear;
+}
+function ended(deployment) {
+  sayEnded(deployment);
+  if (deployment.state !== "succeeded") loadDeployment(deployment.id).catch(() => {});
+}

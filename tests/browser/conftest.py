@@ -1,0 +1,79 @@
+"""A real browser on the dashboard; a page that complains of anything fails its test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+OpenPage = Callable[..., Page]
+
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
+_PATIENCE = 60_000
+"""Milliseconds until what a page is to show must be there; deployments take their time."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=_FLAGS.split()
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a dashboard by its address; options are those of a browser context."""
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def make(url: str, **options: Any) -> Page:
+            context = browser.new_context(**{"reduced_motion": "reduce", **options})
+            stack.callback(context.close)
+            context.set_default_timeout(_PATIENCE)
+            page = context.new_page()
+            page.on("pageerror", lambda problem: complaints.append(str(problem)))
+            page.on("console", lambda said: _note(said.type, said.text, complaints))
+            page.goto(url)
+            page.get_by_role("heading", level=1).wait_for()
+            return page
+
+        yield make
+    assert complaints == []
+
+
+def _note(kind: str, text: str, complaints: list[str]) -> None:
+    # That a request was answered with an error, or with none, is what some tests are about.
+    if kind in ("error", "warning") and "Failed to load resource" not in text:
+        complaints.append(text)
+
+
+def violations(page: Page) -> str:
+    """What axe-core finds in a page, in words; empty where it finds nothing."""
+    found = Axe().run(page)
+    return str(found.generate_report()) if found.violations_count else ""
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keeps a picture for the documentation."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+def overflows(page: Page) -> bool:
+    """Whether a page scrolls sideways."""
+    width = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    return bool(page.evaluate(width))
