@@ -15,7 +15,7 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
 from listener.model.reference import Reference, is_digest, parse_reference
 from listener.model.target import Memory, Target, version_of
-from listener.registry import Credentials, Denied, NotFound, RegistryAway, RegistryFault, Resolver
+from listener.registry import Asks, Credentials, Denied, NotFound, RegistryAway, RegistryFault
 
 # Registries announce a push before all their replicas can serve it.
 _LAG = timedelta(seconds=60)
@@ -25,7 +25,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 class Wanted:
     """Finds the digest that a deployment shall bring."""
 
-    def __init__(self, engine: Engine, resolver: Resolver, credentials: Credentials) -> None:
+    def __init__(self, engine: Engine, resolver: Asks, credentials: Credentials) -> None:
         self._engine = engine
         self._resolver = resolver
         self._credentials = credentials

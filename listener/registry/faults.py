@@ -15,6 +15,14 @@ class Denied(RegistryFault):
     """The registry wants other credentials, or its credentials could not be read here."""
 
 
+class LeftAlone(RegistryFault):
+    """The registry was not asked, for it is to be left alone for `seconds`."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class RegistryAway(RegistryFault):
     """The registry is out of reach, overloaded or answers nonsense.
 

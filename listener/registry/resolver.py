@@ -20,6 +20,7 @@ from listener.model.auth import Auth, CredentialsFault
 from listener.model.reference import Reference, is_digest
 from listener.registry.challenge import basic, read_challenge, token_request
 from listener.registry.faults import Denied, NotFound, RegistryAway
+from listener.registry.patience import Limits
 from listener.registry.transport import Transport, is_loopback, read_body, retry_after
 
 _MANIFESTS = ", ".join(
@@ -50,11 +51,13 @@ class Resolver:
         credentials: CredentialSource,
         *,
         transport: Transport | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.registries = registries
         """May be replaced at any time."""
         self._credentials = credentials
         self._transport = transport or Transport()
+        self.limits = limits or Limits()
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -104,11 +107,13 @@ class Resolver:
         headers = {"Accept": _MANIFESTS if "/manifests/" in path else "application/json"}
         async with self._transport.ask(method, host, path, headers, insecure=insecure) as response:
             if response.status != 401:
+                self.limits.read(host, response.headers)
                 yield response
                 return
             wanted = response.headers.getall("WWW-Authenticate", [])
         headers["Authorization"] = await self._authorize(wanted, image, insecure=insecure)
         async with self._transport.ask(method, host, path, headers, insecure=insecure) as response:
+            self.limits.read(host, response.headers)
             yield response
 
     async def _authorize(self, wanted: list[str], image: Reference, *, insecure: bool) -> str:

@@ -1,13 +1,14 @@
 """Pushes that nobody told of: whether a target's tag means something else than what it runs.
 
-Every target is asked for at the start and then every `reconcile`. It is asked for out of turn where
-a push names one tag of its repository and the sender is known to leave out the others.
+Every target is asked for soon after the start and then about every `reconcile`; out of turn where a
+push names one tag of its repository and the sender is known to leave out the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +20,7 @@ from listener.model.auth import CredentialsFault
 from listener.model.deployment import Deployment
 from listener.model.push import Push
 from listener.model.target import Target
-from listener.registry import RegistryFault
+from listener.registry import LeftAlone, RegistryAway, RegistryFault
 from listener.worker.admission import Admission, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
@@ -32,6 +33,12 @@ _LOOK_EVERY = 5.0
 _NOTIFIED_WITHIN = 3.0
 # GitHub's registry has been seen to answer with the previous digest for a while.
 _LOOKS = (0.0, 10.0, 45.0)
+
+# Many hosts that begin in the same moment do not ask in the same second.
+_FIRST_WITHIN = 10.0
+
+_Question = tuple[str, str, float]
+"""What is asked: the image as it is spelled and the tags that are followed; and how often."""
 
 
 @dataclass
@@ -60,7 +67,7 @@ class Reconcile:
         self._lanes = lanes
         self._admission = admission
         self._wake = wake
-        self._asked: dict[str, float] = {}
+        self._next: dict[_Question, float] = {}
         self._suspicions: dict[str, _Suspicion] = {}
         self._suspected = asyncio.Event()
 
@@ -74,16 +81,25 @@ class Reconcile:
         """One round; returns when it is time for the next. Raises EngineAway, Unavailable."""
         self._suspected.clear()
         missed: dict[str, tuple[Deployment, str]] = {}
-        for target in await self._discovery.targets():
+        targets = await self._discovery.targets()
+        due = self._due(targets)
+        for target in targets:
             if target.problem is not None or self._busy(target.name):
                 continue
-            deployment = await self._question(target)
+            deployment = await self._question(target, due)
             if deployment is None:
                 continue
             memory = await self._overview.memory(target.name)
             try:
                 found = await self._wanted.glance(deployment, target, memory)
-            except (RegistryFault, CredentialsFault):
+            except LeftAlone as fault:
+                # Not its target's fault, and no answer that would be good for another half hour.
+                self._ask_in(target, fault.seconds)
+                continue
+            except (RegistryFault, CredentialsFault) as fault:
+                log.info("registry has no answer", target=target.name, reason=str(fault))
+                if isinstance(fault, RegistryAway):
+                    self._ask_in(target, _LOOK_EVERY)
                 continue
             if isinstance(found, Resolved):
                 missed[target.name] = (deployment, found.digest)
@@ -93,11 +109,10 @@ class Reconcile:
         else:
             await until(self._suspected, _LOOK_EVERY)
 
-    async def _question(self, target: Target) -> Deployment | None:
+    async def _question(self, target: Target, due: frozenset[_Question]) -> Deployment | None:
         """What to ask the registry for this target, if it is time to ask at all."""
-        now = asyncio.get_running_loop().time()
-        push = self._suspected_now(target.name, now)
-        if push is None and not self._due(target, now):
+        push = self._suspected_now(target.name, asyncio.get_running_loop().time())
+        if push is None and _question_of(target) not in due:
             return None
         memory = await self._overview.memory(target.name)
         return reconcile_deployment(target, self._host, memory, push)
@@ -111,12 +126,27 @@ class Reconcile:
             del self._suspicions[target]
         return suspicion.push
 
-    def _due(self, target: Target, now: float) -> bool:
-        every, last = target.settings.reconcile, self._asked.get(target.name)
-        if not every or (last is not None and now - last < every):
-            return False
-        self._asked[target.name] = now
-        return True
+    def _due(self, targets: Sequence[Target]) -> frozenset[_Question]:
+        """The questions whose time has come; targets that ask the same ask together."""
+        now = asyncio.get_running_loop().time()
+        due = set()
+        for target in targets:
+            every, question = target.settings.reconcile, _question_of(target)
+            if not every:
+                continue
+            first = now + random.uniform(0, min(_FIRST_WITHIN, every / 2))  # noqa: S311
+            if self._next.setdefault(question, first) <= now:
+                due.add(question)
+                # Hosts that began together do not go on together.
+                self._next[question] = now + every * random.uniform(0.9, 1.1)  # noqa: S311
+        return frozenset(due)
+
+    def _ask_in(self, target: Target, seconds: float) -> None:
+        """Lets a question be asked again sooner than its time; never later."""
+        question, now = _question_of(target), asyncio.get_running_loop().time()
+        planned = self._next.get(question)
+        if planned is not None:
+            self._next[question] = min(planned, now + seconds)
 
     async def _take(self, missed: dict[str, tuple[Deployment, str]]) -> None:
         for target in await self._discovery.targets():
@@ -130,3 +160,7 @@ class Reconcile:
 
     def _busy(self, target: str) -> bool:
         return bool(self._lanes.running(target) or self._lanes.waiting(target))
+
+
+def _question_of(target: Target) -> _Question:
+    return (target.spelling, str(target.policy), target.settings.reconcile)

@@ -17,7 +17,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
 from listener.model.deployment import Deployment
 from listener.model.target import Target
-from listener.registry import Credentials, Resolver
+from listener.registry import Credentials, Patient, Resolver
 from listener.store import Archive, Lease, Ledger, PushLog, Rollouts, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.admission import Admission, untold
@@ -97,10 +97,11 @@ class Tenure:
             self._discovery,
             metrics,
         )
+        patient = Patient(resolver, resolver.limits)
         self._reconcile = Reconcile(
             settings.host,
             self._discovery,
-            self._wanted,
+            Wanted(engine, patient, credentials),
             self._overview,
             self._lanes,
             self._admission,
