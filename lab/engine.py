@@ -107,6 +107,11 @@ class Engine:
                 with suppress(EngineTrouble):
                     self.docker(what, "rm", *removal, one)
 
+    @property
+    def answers(self) -> bool:
+        """Whether the engine answers."""
+        return _answers(self.socket)
+
     def stop(self) -> None:
         """Ends the engine if it is our own, and removes its files; else does nothing."""
         if self.process is None:

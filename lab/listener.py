@@ -26,6 +26,7 @@ class Listener(Server):
     """`listener run` (or serve, work) on free ports with a state directory of its own.
 
     `settings` is laid over what the lab fills in: ports, state directory, engine, host name.
+    `inside` is the command that runs it somewhere else, in the network of a host for one.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class Listener(Server):
         verb: str = "run",
         env: Mapping[str, str] | None = None,
         ports: tuple[int, int] | None = None,
+        inside: tuple[str, ...] = (),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.verb = verb
+        self._inside = inside
         self.public_port, self.admin_port = ports or (free_port(), free_port())
         self.public = f"http://127.0.0.1:{self.public_port}"
         self.admin = f"http://127.0.0.1:{self.admin_port}"
@@ -199,7 +202,7 @@ class Listener(Server):
         )
 
     def _command(self, verb: str) -> list[str]:
-        return [*_LISTENER, verb, "--config", str(self.file)]
+        return [*self._inside, *_LISTENER, verb, "--config", str(self.file)]
 
 
 _LISTENER = (sys.executable, "-m", "listener")

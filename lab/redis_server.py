@@ -13,21 +13,30 @@ from lab.waiting import wait_for
 
 
 class RedisServer(Server):
-    """redis-server on a free port of 127.0.0.1; killing and starting it again keeps its data."""
+    """redis-server on a free port; killing and starting it again keeps its data.
+
+    It listens at 127.0.0.1, or at an `address` that others can reach too.
+    """
 
     def __init__(
-        self, directory: Path, *, durable: bool = True, settings: Sequence[str] = ()
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        settings: Sequence[str] = (),
+        address: str = "127.0.0.1",
     ) -> None:
         self.data = directory / "redis"
         self.data.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://{address}:{self.port}/0"
+        self._address = address
         keep = ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
         self.process = Process(
             [
                 program("redis-server"),
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data)),
-                *("--save", "", "--maxmemory-policy", "noeviction"),
+                *("--port", str(self.port), "--bind", address, "--dir", str(self.data)),
+                *("--protected-mode", "no", "--save", "", "--maxmemory-policy", "noeviction"),
                 *keep,
                 *settings,
             ],
@@ -54,6 +63,6 @@ class RedisServer(Server):
         self.data.mkdir()
 
     def _answers(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+        with socket.create_connection((self._address, self.port), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith(b"+PONG")

@@ -30,13 +30,21 @@ class Notify:
 
 
 class Registry(Server):
-    """docker-registry on a free port of 127.0.0.1; stopping and starting it keeps its images."""
+    """docker-registry on a free port; stopping and starting it keeps its images.
+
+    It listens at 127.0.0.1, or at an `address` that others can reach too.
+    """
 
     def __init__(
-        self, directory: Path, *, notify: Notify | None = None, login: bool = False
+        self,
+        directory: Path,
+        *,
+        notify: Notify | None = None,
+        login: bool = False,
+        address: str = "127.0.0.1",
     ) -> None:
         self.port = free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.host = f"{address}:{self.port}"
         self.login = login
         self.data = directory / "registry"
         self.data.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ class World:
 
     `settings` is laid over the listener's configuration, `targets` goes under ``targets:``.
     The listener is not started on entry, so that a test can run its containers first. `gated`
-    puts a gate between it and the engine, `login` lets the registry ask for a password.
+    puts a gate between it and the engine, `login` lets the registry ask for a password; it listens
+    at `address`.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class World:
         settings: Mapping[str, Any] | None = None,
         targets: Mapping[str, Any] | None = None,
         login: bool = False,
+        address: str = "127.0.0.1",
         gated: bool = False,
         verb: str = "run",
     ) -> None:
@@ -45,7 +47,9 @@ class World:
         self.token = secrets.token_urlsafe(18)
         ports = free_port(), free_port()
         hook = f"http://127.0.0.1:{ports[0]}/hooks/{HOOK}"
-        self.registry = Registry(directory, notify=Notify(hook, self.token), login=login)
+        self.registry = Registry(
+            directory, notify=Notify(hook, self.token), login=login, address=address
+        )
         self.gate = EngineGate(engine.socket, directory) if gated else None
         account: dict[str, Any] = {"insecure": True}
         if self.registry.auth:

@@ -11,7 +11,7 @@ from listener.config import Settings
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
 from listener.registry import Credentials, Resolver
-from listener.store import Archive, Lease, LeaseLost, Store, Unavailable
+from listener.store import Archive, Holder, Lease, LeaseLost, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.tenure import Tenure
 from listener.worker.waiting import until
@@ -80,11 +80,7 @@ class Worker:
         lease = Lease(self._store, engine.engine_id, self._owner, self.settings.host)
         try:
             if not await lease.acquire():
-                holder = await lease.holder()
-                who = f"the worker {holder.host} (since {holder.since:%H:%M:%S})" if holder else "?"
-                await self._wait_for(
-                    "the lease", f"{who} works for engine {engine.engine_id}; one at a time does"
-                )
+                await self._wait_for("the lease", _taken(await lease.holder(), lease))
                 return
         except Unavailable as problem:
             await self._wait_for("redis", str(problem))
@@ -139,6 +135,18 @@ class Worker:
     def _told(self, problem: str | None) -> None:
         self._problem = problem
         self._metrics.worker_up(self.settings.host, problem is None)
+
+
+def _taken(holder: Holder | None, lease: Lease) -> str:
+    who = f"the worker {holder.host} (since {holder.since:%H:%M:%S})" if holder else "?"
+    reason = f"{who} works for engine {lease.engine_id}; one at a time does"
+    if holder is None or holder.host == lease.host:
+        return reason
+    return (
+        f"{reason}; where {lease.host} is another machine, one is a copy of the other: remove "
+        "/etc/docker/key.json (newer engines: engine-id in the data directory) on it and restart "
+        "its engine"
+    )
 
 
 def _innermost(problem: BaseException) -> BaseException:
