@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Literal, NamedTuple
 
 from listener.config import Hook, Settings
+from listener.config.notifier import Notifier
 from listener.drivers.compose_file import advice
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError, NotFound
@@ -56,6 +57,8 @@ async def check_lines(settings: Settings) -> AsyncIterator[CheckLine]:
         yield line
     for name, hook in settings.hooks.items():
         yield _hook(name, hook)
+    for notifier in settings.notify:
+        yield _notifier(notifier, settings.admin.url)
     for target in targets:
         yield _target(target)
 
@@ -72,6 +75,14 @@ def _admin(settings: Settings) -> CheckLine:
         return CheckLine("ok", "admin", f"{admin.listen}, open to this machine alone")
     text = f"{admin.listen} has no token: it is read-only, and everybody who reaches it reads"
     return CheckLine("warn", "admin", text)
+
+
+def _notifier(notifier: Notifier, admin_url: str | None) -> CheckLine:
+    kind = "signed webhook" if notifier.webhook else "by Apprise"
+    text = f"{kind}, told of {', '.join(notifier.on)}"
+    if admin_url is None:
+        text += "; without a link, since admin.url does not say how people reach the admin port"
+    return CheckLine("ok", f"notify {notifier.name}", text)
 
 
 async def _redis(settings: Settings) -> AsyncIterator[CheckLine]:

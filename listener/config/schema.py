@@ -16,7 +16,7 @@ from listener.config.settings import Contents
 from listener.model.base import format_duration
 
 Schema = dict[str, Any]
-_MODELS = {"admin": "Admin", "hooks": "Hook", "registries": "Registry"}
+_MODELS = {"admin": "Admin", "hooks": "Hook", "registries": "Registry", "notify": "Notifier"}
 _FROM_ENVIRONMENT: Schema = {"type": "string", "pattern": r"\$\{"}
 _ADDRESS: Schema = {
     "description": "host:port to listen on; an absent host is every interface.",

@@ -44,6 +44,8 @@ SECRETS = (
     Secret(("hooks", "*"), "hmac_secret", "hmac_secrets", many=True),
     Secret(("registries", "*"), "username", "username"),
     Secret(("registries", "*"), "password", "password"),
+    Secret(("notify", "*"), "url", "url"),
+    Secret(("notify", "*"), "signing_secret", "signing_secret"),
 )
 
 
@@ -67,6 +69,9 @@ def resolve_secrets(document: Document) -> None:
 def _sections(
     value: object, pattern: tuple[str, ...], path: KeyPath = ()
 ) -> Iterator[tuple[KeyPath, dict[str, object]]]:
+    if isinstance(value, list) and pattern and pattern[0] == "*":
+        for position, item in enumerate(value):
+            yield from _sections(item, pattern[1:], (*path, position))
     if not isinstance(value, dict):
         return
     if not pattern:

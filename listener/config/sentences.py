@@ -121,6 +121,8 @@ def _unwrapped(annotation: Any) -> Any:
 def _inside(annotation: Any, part: str | int) -> Any:
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)[0]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(part))
         return field.annotation if field else None

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from listener.config.hook import Hook
+from listener.config.notifier import Notifier
 from listener.config.quantities import Address, Network, RegistryHost, Size, is_name
 from listener.config.redis_address import check_redis
 from listener.model.base import Count, Noun, Seconds
@@ -34,16 +35,24 @@ def _name(value: str) -> str:
     return value
 
 
+def _web_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+        raise ValueError(f"{value!r} is not an address like https://listener.example.com")
+    return value
+
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
 RedisUrl = Annotated[str, AfterValidator(check_redis)]
 EngineUrl = Annotated[str, AfterValidator(_engine_url)]
 Name = Annotated[str, AfterValidator(_name)]
 
 
 class Admin(Noun):
-    """The port of the dashboard, the API and the metrics."""
+    """The port of the dashboard, the API and the metrics; `url` is how people reach it."""
 
     listen: Address = Address(host="127.0.0.1", port=8081)
     token: SecretStr | None = None
+    url: WebUrl | None = None
 
 
 class History(Noun):
@@ -85,6 +94,7 @@ class Contents(Noun):
     self_update: bool = False
     hooks: dict[str, Hook] = {}
     registries: dict[str, Registry] = {}
+    notify: tuple[Notifier, ...] = ()
     defaults: TargetSettings = TargetSettings()
     targets: dict[str, TargetSettings] = {}
 

@@ -30,7 +30,7 @@ class Row:
         return not any(type(value) is type(one) and value == one for one in self.harmless)
 
 
-TOP = (Row("notify", harmless=([],)),)
+TOP: tuple[Row, ...] = ()
 TARGET = (
     Row("verify"),
     Row("service"),

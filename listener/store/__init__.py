@@ -19,6 +19,7 @@ from listener.store.fleet import ALIVE_WITHIN, Fleet
 from listener.store.incoming import Incoming, PushRecord
 from listener.store.lease import Holder, Lease
 from listener.store.ledger import Command, Lane, Ledger, PushAck
+from listener.store.outbox import OutboxEntry
 from listener.store.pushes import PushLog
 from listener.store.rollouts import Part, Rollouts, Stop, Turn
 from listener.store.state_dir import WorkerLock, instance
@@ -42,6 +43,7 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "NewerSchema",
+    "OutboxEntry",
     "Part",
     "Place",
     "PushAck",

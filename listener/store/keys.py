@@ -27,6 +27,7 @@ REFUSED_CAP = 1_000
 """Strangers may make any number of requests: they push out nothing but each other."""
 COMMANDS_CAP = 1_000
 HISTORY_CAP = 200
+OUTBOX_CAP = 1_000
 EVENTS_CAP = 5_000
 """What is told of changes: enough for readers that were away for some minutes."""
 ROLLOUT_SECONDS = 7 * 86400
@@ -47,6 +48,11 @@ def matches(push_id: str) -> str:
 def commands(host: str) -> str:
     """Stream of commands for the worker of a host; what it took is deleted; it can be full."""
     return f"{PREFIX}commands:{host}"
+
+
+def outbox(host: str) -> str:
+    """Hash of the notices of a host that were not sent yet; each field is one for one notifier."""
+    return f"{PREFIX}outbox:{host}"
 
 
 def lanes(host: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import structlog
@@ -16,6 +16,7 @@ from listener.model.target import HostView, Memory, Pause, TargetView
 from listener.store import changes, keys
 from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
 from listener.store.lease import Lease
+from listener.store.outbox import OutboxEntry, read_outbox, surplus
 from listener.store.pushes import dump_matches
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ class Ledger:
 
     Writing methods raise `LeaseLost` (nothing was written) and `Unavailable` (repeat the call).
     `history` is how many deployments are kept for each target, `push_age` how many seconds the
-    matches of a push are.
+    matches of a push are. `notices` says who is to be told of a deployment that ended or was held.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Ledger:
         self._lease = lease
         self._history = history
         self._push_age = push_age
+        self.notices: Callable[[Deployment], Sequence[OutboxEntry]] = lambda _: ()
         self._last_command = "0"
         self._published: dict[str, TargetView] = {}
 
@@ -116,6 +118,8 @@ class Ledger:
         self._lanes(step, lanes)
         for deployment in deployments:
             self._record(step, deployment)
+            if deployment.state.final:
+                await self._tell(step, deployment)
         for push in pushes:
             if push.matches:
                 matches = keys.matches(push.push_id)
@@ -141,6 +145,13 @@ class Ledger:
         self._record(step, deployment)
         await self._commit(step)
 
+    async def hold(self, deployment: Deployment) -> None:
+        """Writes the record of a deployment that has just begun to wait for something."""
+        step = Transaction()
+        self._record(step, deployment)
+        await self._tell(step, deployment)
+        await self._commit(step)
+
     async def finish(
         self,
         finished: Journal | Deployment,
@@ -155,6 +166,7 @@ class Ledger:
         deployment = finished.deployment if isinstance(finished, Journal) else finished
         step = Transaction()
         self._record(step, deployment)
+        await self._tell(step, deployment)
         self._lanes(step, lanes)
         if await self._journal_of(deployment.target) == deployment.id:
             step.add("HDEL", keys.swaps(self.host), deployment.target)
@@ -191,6 +203,16 @@ class Ledger:
         self._changed(step, "host", self.host)
         await self._commit(step)
         self._published = shown
+
+    async def outbox(self) -> list[OutboxEntry]:
+        """The notices that were not sent yet, oldest first."""
+        return await read_outbox(self._store, self.host)
+
+    async def struck_off(self, entries: Sequence[OutboxEntry]) -> None:
+        """Takes notices that were sent from the outbox."""
+        step = Transaction()
+        step.add("HDEL", keys.outbox(self.host), *(entry.field for entry in entries))
+        await self._commit(step)
 
     async def read_commands(self, block: float, count: int = 20) -> list[tuple[str, Command]]:
         """The next commands as (entry id, command); each comes once until a restart, and again
@@ -235,6 +257,15 @@ class Ledger:
             under = f"{self._lease.engine_id} {self._lease.fence}"
             step.add("HSET", keys.rollout(now), member, under)
             step.add("EXPIRE", keys.rollout(now), keys.ROLLOUT_SECONDS)
+
+    async def _tell(self, step: Transaction, deployment: Deployment) -> None:
+        entries = self.notices(deployment)
+        outbox = keys.outbox(self.host)
+        if entries:
+            for old in await surplus(self._store, self.host, entries):
+                step.add("HDEL", outbox, old)
+        for entry in entries:
+            step.add("HSET", outbox, entry.field, entry.model_dump_json())
 
     def _changed(self, step: Transaction, kind: changes.Kind, name: str) -> None:
         host = self.host if kind == "target" else ""

@@ -102,8 +102,11 @@ class Lanes:
                 known = self._waiting[deployment.target]
                 facts = {"state": State.WAITING, "reason": reason}
                 told = known.model_copy(update=facts)
-                if told != known:
+                if known.state is not State.WAITING:
+                    await self._ledger.hold(told)
+                elif told != known:
                     await self._ledger.record(told)
+                if told != known:
                     self._waiting[told.target] = told
 
     async def approve(self, deployment: Deployment, command: str) -> bool:

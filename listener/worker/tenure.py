@@ -21,6 +21,7 @@ from listener.registry import Credentials, Patient, Resolver
 from listener.store import Archive, Lease, Ledger, PushLog, Rollouts, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.admission import Admission, untold
+from listener.worker.couriers import Couriers
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
 from listener.worker.reconcile import Reconcile
@@ -77,6 +78,8 @@ class Tenure:
             push_age=settings.history.pushes,
         )
         self._ledger = ledger
+        self._couriers = Couriers(settings, ledger)
+        ledger.notices = self._couriers.notices
         self._pushes = PushLog(store, max_age=settings.history.pushes)
         self._discovery = Discovery(engine, settings, alone=alone)
         self._lanes = Lanes(ledger, archive)
@@ -122,6 +125,7 @@ class Tenure:
         """Takes a reloaded configuration."""
         self._settings = settings
         self._discovery.replace_settings(settings)
+        self._couriers.replace_settings(settings)
         self._resolver.registries = self._credentials.registries = settings.registries
         self._changed.set()
 
@@ -132,6 +136,7 @@ class Tenure:
         finally:
             await self._slots.abandon()
             await self._rehearsals.abandon()
+            await self._couriers.abandon()
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -154,6 +159,7 @@ class Tenure:
                 self._reconcile.look,
                 self._slots.fill,
                 self._keep_turns,
+                self._couriers.look,
             ):
                 group.create_task(self._persist(act), name=act.__qualname__)
 

@@ -10,6 +10,7 @@ import pytest
 
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
+from listener.model.notice import notice_of
 from listener.model.push import Match
 from listener.model.target import Bad, Memory, Pause, TargetView
 from listener.store import (
@@ -18,6 +19,7 @@ from listener.store import (
     Lane,
     Lease,
     Ledger,
+    OutboxEntry,
     Part,
     PushAck,
     PushLog,
@@ -44,6 +46,7 @@ DECLARED: dict[str, tuple[str, int | None]] = {
     "dedupe:*": ("string", EXPIRES),
     "matches:*": ("hash", EXPIRES),
     "commands:*": ("stream", keys.COMMANDS_CAP),
+    "outbox:*": ("hash", 20),
     "lanes:*": ("hash", len(TARGETS)),
     "swaps:*": ("hash", len(TARGETS)),
     "memory:*": ("hash", len(TARGETS)),
@@ -186,12 +189,19 @@ class Worker:
         return [*written, deployment], Lane(running=lane.running, waiting=deployment.id)
 
 
+def told(deployment: Deployment) -> list[OutboxEntry]:
+    """Two are told of everything, and nobody ever carries it to them."""
+    notice = notice_of(deployment, utc_now())
+    return [OutboxEntry(notifier=key, notice=notice) for key in ("a", "b")]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_the_keyspace_stays_within_bounds(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     for cap in ("PUSHES_CAP", "DELIVERIES_CAP", "REFUSED_CAP", "EVENTS_CAP"):
         monkeypatch.setattr(keys, cap, 50)
+    monkeypatch.setattr(keys, "OUTBOX_CAP", 20)
     dice = random.Random(seed)
     archive, log = Archive(store), PushLog(store)
     workers = []
@@ -199,6 +209,7 @@ async def test_the_keyspace_stays_within_bounds(
         lease = Lease(store, f"engine-{host}", f"owner-{host}", host)
         assert await lease.acquire()
         ledger = Ledger(store, lease, host, history=KEPT)
+        ledger.notices = told
         workers.append(Worker(ledger, Rollouts(store, lease), archive, log, dice))
     names = ("receive", "roll", "match", "match", "obey", "ask", "work", "work", "work", "show")
     seen: set[str] = set()

@@ -120,7 +120,15 @@ def test_the_rooms_are_where_the_map_shows_them() -> None:
 def test_the_map_shows_every_key_of_the_store() -> None:
     said = set(re.findall(r"`([a-z]+)(?::[A-Z…:]+)?`", ARCHITECTURE))
     plain = [keys.SCHEMA, keys.PUSHES, keys.HISTORY, keys.HOSTS, keys.PAUSED]
-    one = [keys.dedupe, keys.matches, keys.commands, keys.lanes, keys.swaps, keys.memory]
+    one = [
+        keys.dedupe,
+        keys.matches,
+        keys.commands,
+        keys.outbox,
+        keys.lanes,
+        keys.swaps,
+        keys.memory,
+    ]
     more = [keys.views, keys.deployment, keys.lease, keys.fence]
     made = [*plain, *(key("x") for key in (*one, *more)), keys.history("x", "y")]
     names = {key.removeprefix(keys.PREFIX).partition(":")[0] for key in made}

@@ -119,6 +119,38 @@ MISTAKES = [
     (TARGET + "\n window: 02:00}}", "2: targets.web.window: 02:00 is not a span of hours: write"),
     (TARGET + "\n window: 7}}", "2: targets.web.window: 7 is not a window: write it like"),
     (TARGET + "\n approve: later}}", "2: targets.web.approve: must be true or false, not 'later'"),
+    # notify
+    ("notify:\n- {url: hello}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
+    ("notify:\n- {url: 'slakc://a'}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
+    ("notify:\n- {on: [failed]}", r"2: notify\[0\]: give url or url_file"),
+    ("notify:\n- {url: 'https://a.b/in'}", r"2: notify\[0\]: needs signing_secret or signing_sec"),
+    (
+        "notify:\n- {url: 'json://a.b', signing_secret: s}",
+        r"2: notify\[0\]: signing_secret is for http:// and https:// addresses",
+    ),
+    (
+        "notify:\n- {url: 'https://a.b', signing_secret: 'whsec_-'}",
+        r"2: notify\[0\]: signing_secret: what follows whsec_ is not base64",
+    ),
+    (
+        "notify:\n- {url: 'https:///', signing_secret: s}",
+        r"2: notify\[0\]: url: is not an address like https://ops.example.com/in",
+    ),
+    (
+        "notify:\n- {url: 'https://a.b', signing_secret: s, template: x}",
+        r"2: notify\[0\]: template: a webhook gets JSON",
+    ),
+    (
+        "notify:\n- url: 'json://a.b'\n  template: '{target.name}'",
+        r"3: notify\[0\].template: there is no \{target.name\}: it may name target, host",
+    ),
+    ("notify:\n- url: 'json://a.b'\n  template: '{'", r"3: notify\[0\].template: is not a templ"),
+    (
+        "notify:\n- url: 'json://a.b'\n  on: [rolledback]",
+        r"3: notify\[0\].on\[0\]: must be one of waiting, .*\(did you mean rolled_back\?\)",
+    ),
+    ("notify:\n- url: 'json://a.b'\n  onn: []", r"3: notify\[0\].onn: .*did you mean on\?"),
+    ("admin:\n  url: listener", "2: admin.url: 'listener' is not an address like https://"),
     ("defaults: {image: a/b}", "1: defaults.image: belongs to one target and has no default"),
     ("defaults:\n  keep: 0", "2: defaults.keep: must be at least 1"),
     ("listen: 0.0.0.0:8081", "1: listen: the admin port .* cannot be the same"),
@@ -137,7 +169,6 @@ UNSUPPORTED = [
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
     ("targets: {web: {\n service: a}}", "2: targets.web.service"),
-    ("notify: [{url: 'slack://x'}]", "1: notify"),
 ]
 
 

@@ -28,7 +28,7 @@ def test_the_example_loads_with_the_secrets_that_it_names() -> None:
 
 def test_the_examples_that_are_commented_out_load_too(tmp_path: Path) -> None:
     text = (SHIPPED / "listener.yml").read_text()
-    start, end = text.index("  # google:"), text.index("\nregistries:")
+    start, end = text.index("  # google:"), text.index("\n# notify:")
     shown = re.sub(r"^(\s*)# ", r"\1", text[start:end], flags=re.MULTILINE)
     keys = re.findall(r"^    # (\w+: \S+)", text[: text.index("    registry: ")], re.MULTILINE)
     more = re.findall(r"^# (trusted_proxies: .+)", text, re.MULTILINE)
