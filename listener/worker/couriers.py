@@ -61,9 +61,7 @@ class Couriers:
         self._told[deployment.target] = deployment
         self._wake.set()
         notice = notice_of(deployment, deployment.finished_at or utc_now())
-        entries = [OutboxEntry(notifier=one.key, notice=notice) for one in wanted]
-        # The record may be written once more where Redis did not answer.
-        return [entry for entry in entries if entry.field not in self._sent]
+        return [OutboxEntry(notifier=one.key, notice=notice) for one in wanted]
 
     def _repeats(self, deployment: Deployment) -> bool:
         """Whether reconcile has only found the same failure again: nothing has changed."""
@@ -81,11 +79,16 @@ class Couriers:
         for entry in await self._ledger.outbox():
             waiting.setdefault(entry.notifier, []).append(entry)
         for key, entries in waiting.items():
+            if key in self._tasks:
+                continue
+            # A record that is written again, since Redis did not answer, brings its notice again.
+            stale = [one for one in entries if key not in known or one.field in self._sent]
+            if stale:
+                await self._ledger.struck_off(stale)
             if key not in known:
-                await self._ledger.struck_off(entries)
                 log.warning("notices dropped: who was to be told is not in the configuration now")
-            elif key not in self._tasks:
-                work = self._carry(known[key], entries)
+            elif fresh := [one for one in entries if one not in stale]:
+                work = self._carry(known[key], fresh)
                 self._tasks[key] = asyncio.create_task(work, name=f"tell {known[key].name}")
         await until(self._wake, _LOOK_EVERY)
 
