@@ -47,7 +47,7 @@ test-engine-next: setup ## The stories and the engine level on a second, newer e
 	tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals tests/engine
 
 # What engines do differently: names of images, networks, faults of pulls, what inspect shows.
-DIFFERS := engine unshown pull clone clone_maximal copies retention faults_before_the_swap strategies
+DIFFERS := engine unshown pull clone clone_maximal copies compose retention faults_before_the_swap strategies
 test-differences: setup ## Those of them that tell two engines apart; skipped without root
 	@[ "$$(id -u)" -eq 0 ] || { echo "Not root: the second engine is left out."; exit 0; }; \
 	set -x; tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals \

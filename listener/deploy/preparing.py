@@ -147,7 +147,8 @@ class Preparing:
             because += "; with --rm the way back is to create it again"
         neighbours = await self._neighbours.of(journal.target.settings.service_of_compose)
         # Those that are stopped by now were running when the first one was planned.
-        neighbours = tuple(sorted({*neighbours, *journal.neighbours}))
+        own = {one.name for one in dependents}
+        neighbours = tuple(sorted({*neighbours, *journal.neighbours} - own))
         return Planned(
             old, new, strategy, because, dependents, pending=due[1:], neighbours=neighbours
         )

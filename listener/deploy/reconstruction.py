@@ -104,6 +104,7 @@ class Reconstruction:
             strategy=choose_strategy(target.settings, before(old))[0],
             old=old,
             new=new.model_copy(update={"image_id": brought.image_id}),
+            neighbours=await self._neighbours.of(target.settings.service_of_compose),
         )
 
     async def _old(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from listener.drivers.clone import CloneError, Snapshot, plan_clone
 from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError
 from listener.drivers.difference import unexplained
 from listener.drivers.errors import EngineError
 from listener.drivers.names import parked_name
+from listener.drivers.snapshot import Setting
 from listener.drivers.stage import Stage, before, parts
 from listener.model.journal import Journal
 
@@ -28,8 +31,8 @@ class Creation(Stage):
             raise CannotSwapError(f"someone removed {old.name} before the swap began")
         name = parked_name(old.name, "new", journal.deployment.id)
         await self.engine.remove(name, volumes=True, force=True)
-        setting = self.setting(journal)
         try:
+            setting = await self._setting(journal)
             clone = plan_clone(before(old), new.reference, setting)
             for network in self.endpoints(journal):
                 # The engine takes the name of one that is gone, and finds out at the start.
@@ -54,3 +57,15 @@ class Creation(Stage):
                 + ", ".join(differences)
             )
         return container_id, (*clone.notes, *copied, *warnings)
+
+    async def _setting(self, journal: Journal) -> Setting:
+        """What surrounds the swap; and by which other name Compose may know the new image."""
+        old, new = parts(journal)
+        setting = self.setting(journal)
+        # Newer releases of Compose note the platform's manifest instead of what was pulled.
+        manifest = str((old.inspect.get("ImageManifestDescriptor") or {}).get("digest", ""))
+        if manifest and manifest in (old.inspect["Config"].get("Labels") or {}).values():
+            after = await self.engine.platform_digest(new.image_id)
+            if after is not None:
+                setting = replace(setting, images={**setting.images, manifest: after})
+        return setting

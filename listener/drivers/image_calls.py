@@ -45,6 +45,20 @@ class ImageCalls(Wire):
         """Everything about one image, by id, ``repo:tag`` or ``repo@digest``."""
         return await self.json(Call("GET", f"images/{path_part(ref)}/json"))
 
+    async def platform_digest(self, ref: str) -> str | None:
+        """The digest of the manifest that is run of an image, where the engine tells it.
+
+        Only the containerd store does, from API 1.48 on.
+        """
+        call = Call("GET", f"images/{path_part(ref)}/json", params={"manifests": "1"})
+        image = await self.json(call)
+        wanted = [image.get(key) or "" for key in ("Os", "Architecture", "Variant")]
+        for manifest in image.get("Manifests") or ():
+            of = (manifest.get("ImageData") or {}).get("Platform") or {}
+            if [of.get(key, "") for key in ("os", "architecture", "variant")] == wanted:
+                return str(manifest["Descriptor"]["digest"])
+        return None
+
     async def list_images(self, filters: Filters | None = None) -> list[dict[str, Any]]:
         """Images, without intermediate ones."""
         return await self.json_list(Call("GET", "images/json", params=filter_params(filters)))

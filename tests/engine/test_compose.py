@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.app import Behaviour, Check, Release
+from lab import ship
+from lab.app import Behaviour, Check, Release, digest_of
 from lab.compose import Project
 from lab.waiting import wait_for
 from lab.world import World
@@ -120,3 +121,74 @@ def test_files_that_compose_copied_into_it_are_there_after_the_swap(world: World
     assert world.engine.docker("exec", web, "cat", "/etc/motd") == "good morning"
     now = shop.containers()
     assert shop.up() == now
+
+
+def test_what_lives_in_its_network_is_made_again_with_it(world: World) -> None:
+    world.push("web", release("1"))
+    world.push("parts", Release("parts", check=None))
+    beside = {
+        "image": world.image("parts"),
+        "network_mode": f"service:{world.name('web')}",
+        "command": ["sleep", "3600"],
+        "init": True,
+        "labels": {"listener.enable": "false"},
+    }
+    shop = Project(world, {"web": {}, "beside": beside})
+    first = shop.begin()
+    [web], [lives] = shop.replicas("web"), shop.replicas("beside")
+    shop.ends(world.push("web", release("2", Behaviour.SICK)), "rolled_back")
+    assert shop.containers() == first
+    assert shop.up() == first
+
+    shop.ends(world.push("web", release("3")), "succeeded")
+    now = shop.containers()
+    assert now.keys() == first.keys()
+    inspect = world.engine.inspect(lives)
+    assert inspect["State"]["Running"]
+    assert inspect["HostConfig"]["NetworkMode"] == f"container:{now[web]}"
+    # What Compose notes of this one holds the id of the other, so it makes this one anew, once.
+    after = shop.up()
+    assert after[web] == now[web]
+    assert shop.up() == after
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_tag_policy_moves_it_past_its_file_and_the_next_up_does_not_go_back_unsaid(
+    world: World, write: bool
+) -> None:
+    world.push("web", release("1"), tag="1.4.0")
+    labels = {"listener.tag.semver": "^1.4"}
+    if write:
+        labels["listener.compose.write"] = ".env"
+    web = {"image": world.image("web", "${WEB_TAG:-1.4.0}"), "labels": labels}
+    shop = Project(world, {"web": web})
+    shop.begin()
+    (shop.directory / ".env").write_text("# ours\nPORT=80\n")
+    deployment = shop.ends(world.push("web", release("2"), tag="1.5.0"), "succeeded")
+    assert shop.versions("web") == ["2"]
+    if not write:
+        assert "would go back; set WEB_TAG=1.5.0" in deployment["reason"]
+        assert (shop.directory / ".env").read_text() == "# ours\nPORT=80\n"
+        return
+    assert "wrote WEB_TAG=1.5.0 into .env" in deployment["reason"]
+    assert (shop.directory / ".env").read_text() == "# ours\nPORT=80\nWEB_TAG=1.5.0\n"
+    shop.up()
+    assert shop.versions("web") == ["2"]
+
+
+def test_a_newer_compose_that_notes_the_platforms_manifest_finds_the_new_one(
+    world: World,
+) -> None:
+    if "io.containerd" not in world.engine.docker("info", "--format", "{{.DriverStatus}}"):
+        pytest.skip("only the containerd store tells what it runs of an image")
+    api, built = ship.Api(world.registry), [world.build(release(str(n))) for n in (1, 2)]
+    first, second = (digest_of(ship.manifest_of(image)) for image in built)
+    indexes = [[("amd64", image), ("s390x", image)] for image in built]
+    api.push_index(world.repository("web"), "latest", indexes[0])
+    world.run("web", labels={"com.docker.compose.image": first})
+    world.listener.start()
+    world.wait_late_push("web")
+    digest = api.push_index(world.repository("web"), "latest", indexes[1])
+    ended = world.listener.deployment_of(world.name("web"), digest, timeout=120)
+    assert ended["state"] == "succeeded", ended["reason"]
+    assert world.container("web")["Config"]["Labels"]["com.docker.compose.image"] == second

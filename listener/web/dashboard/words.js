@@ -18,6 +18,7 @@ const STEPS = {
   disarm: "Disarm the old one", adopt: "Carry dependents over", watch: "Watch", commit: "Commit",
   discard: "Discard the new one", revert: "Take back", revert_watch: "Watch the old one",
   clean: "Clean up", revive: "Revive the old one", step_aside: "Step aside", replace: "Replace",
+  next: "Next replica", restart: "Restart dependents",
 };
 export const stepName = (name) => STEPS[name] ?? name.replaceAll("_", " ");
 
