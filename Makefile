@@ -41,7 +41,7 @@ test-unit test-store: test-%:
 	$(PYTEST) tests/$*
 # These wait for containers most of the time, and each has a world of its own.
 test-fundamentals test-browser test-engine test-chaos: test-%:
-	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) tests/$*
+	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) --dist loadgroup tests/$*
 
 test-engine-next: setup ## The stories and the engine level on a second, newer engine (needs root)
 	tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals tests/engine

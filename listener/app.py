@@ -46,7 +46,7 @@ from listener.web.auth import Gate
 from listener.web.hooks import Hooks
 from listener.web.metrics_page import MetricsPage
 from listener.web.public import public_app
-from listener.worker import Worker
+from listener.worker import SwarmWorker, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +112,7 @@ class _Process:
         self._risks: tuple[str, ...] = ()
         self._hooks: Hooks | None = None
         self._worker: Worker | None = None
+        self._swarm_worker: SwarmWorker | None = None
 
     async def run(self) -> int:
         async with AsyncExitStack() as stack:
@@ -161,13 +162,18 @@ class _Process:
     ) -> None:
         settings = self._settings
         pushes = PushLog(store, max_age=settings.history.pushes)
-        working = None
+        working: list[asyncio.Task[None]] = []
         public = None
         if "work" in self._roles:
             self._worker = Worker(
                 settings, store, owner, self._metrics, alone="serve" in self._roles
             )
-            working = group.create_task(self._worker.run())
+            self._swarm_worker = SwarmWorker(
+                settings, store, owner, self._metrics, alone="serve" in self._roles
+            )
+            working = [
+                group.create_task(worker.run()) for worker in (self._worker, self._swarm_worker)
+            ]
         gate = Gate(settings.admin.listen.loopback, settings.admin.token)
         admin = admin_app(store, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
         await self._listen(admin, settings.admin.listen, stack)
@@ -189,9 +195,10 @@ class _Process:
         log.info("stopping")
         if public is not None:
             await public.cleanup()
-        if self._worker is not None and working is not None:
-            self._worker.stop()
-            await working
+        for worker in (self._worker, self._swarm_worker):
+            if worker is not None:
+                worker.stop()
+        await asyncio.gather(*working)
 
     async def _listen(
         self, app: web.Application, address: Address, stack: AsyncExitStack
@@ -288,8 +295,9 @@ class _Process:
             return
         for name in self._hooks.names if self._hooks is not None else ():
             self._metrics.hook_known(name)
-        if self._worker is not None:
-            self._worker.replace_settings(settings)
+        for worker in (self._worker, self._swarm_worker):
+            if worker is not None:
+                worker.replace_settings(settings)
         self._settings = settings
         self._metrics.config_loaded(True, time.time())
         log.info("configuration reloaded", file=str(settings.source))

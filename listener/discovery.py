@@ -18,6 +18,7 @@ from listener.drivers.listing import eligible, health_of
 from listener.drivers.mainstays import Mainstay, mainstay_at, serves
 from listener.drivers.names import own_name
 from listener.drivers.own import is_own
+from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import TagPolicy, Target, TargetSettings
 
@@ -38,9 +39,11 @@ class Discovery:
         """All targets of this host as they are now, by name. Raises EngineAway."""
         listed = await self._engine.list_containers(all=True)
         summaries = [one for one in listed if eligible(one) is not None]
-        found: dict[str, Target] = {}
+        found = await self._without_swarm()
         taken: set[str] = set()
         for name, settings in self._settings.targets.items():
+            if settings.service is not None:
+                continue
             own = _those_of(settings, summaries)
             if self._is_here(settings, own):
                 found[name] = await self._bind(name, settings, own)
@@ -54,6 +57,27 @@ class Discovery:
         ids = {summary["Id"] for summary in summaries}
         self._known = {of: target for of, target in self._known.items() if ids.issuperset(of)}
         return [found[name] for name in sorted(found)]
+
+    async def _without_swarm(self) -> dict[str, Target]:
+        """Services in the file, where neither this engine nor another host can have any."""
+        services = {
+            name: settings
+            for name, settings in self._settings.targets.items()
+            if settings.service is not None
+        }
+        if not services or not self._alone or manages(await self._engine.info()):
+            return {}
+        return {
+            name: Target(
+                name=name,
+                host=self._settings.host,
+                driver="swarm",
+                settings=settings,
+                container=settings.service or name,
+                problem="services are seen by a manager of a swarm, and this engine is none",
+            )
+            for name, settings in services.items()
+        }
 
     async def parked(self, container: str, summary: Summary) -> Target | None:
         """The target that a parked container belongs to, named `container` by right."""
@@ -165,7 +189,7 @@ class Discovery:
             image=reference.name,
             spelling=spelling,
             tag=reference.tag,
-            policy=settings.tag or _own_policy(reference),
+            policy=settings.tag or own_policy(reference),
             container=settings.container or container,
             replicas=tuple(own_name(one) for one in own) if settings.compose else (),
             container_id=own[0]["Id"],
@@ -222,7 +246,10 @@ class Discovery:
                 "say which tags to follow with tag:"
             )
         if "com.docker.swarm.task" in labels:
-            return "it is a task of a Swarm service, which Swarm itself replaces"
+            return (
+                "it is a task of a Swarm service, which Swarm itself replaces: label the service "
+                "instead (deploy: labels: in a stack's file)"
+            )
         if "PODMAN_SYSTEMD_UNIT" in labels:
             return "it belongs to a systemd unit, which would create it again"
         if target.own and not self._settings.self_update:
@@ -276,7 +303,8 @@ def _left_alone(target: Target, what: str | None) -> Target:
     return target.model_copy(update={"problem": problem})
 
 
-def _own_policy(reference: Reference) -> TagPolicy | None:
+def own_policy(reference: Reference) -> TagPolicy | None:
+    """What a target follows that says nothing: the tag that it runs."""
     return TagPolicy(exact=reference.tag) if reference.tag else None
 
 

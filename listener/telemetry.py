@@ -198,6 +198,10 @@ class Metrics:
         self._worker_up.labels(host).set(up)
         self._lease_lost.labels(host)
 
+    def worker_forgotten(self, host: str) -> None:
+        """Says nothing more of a worker, where another process may have one for the same host."""
+        self._worker_up.remove(host)
+
     def hosts_seen(self, hosts: Iterable[str], alive: Collection[str], own: str | None) -> None:
         """Says which hosts are up, as Redis knows it; series of those that were forgotten go.
 

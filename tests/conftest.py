@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from lab.cluster import Cluster
 from lab.engine import Engine, find_engine
 from lab.redis_server import RedisServer
 from lab.registry import Registry
+from lab.swarm import Swarm
 from lab.world import World
 
 MakeWorld = Callable[..., World]
+MakeCluster = Callable[..., Cluster]
 
 _failed = pytest.StashKey[bool]()
 
@@ -63,6 +67,37 @@ def make_world(
 def world(make_world: MakeWorld) -> World:
     """A world as it comes: registry running, listener not yet started."""
     return make_world()
+
+
+@pytest.fixture(scope="session")
+def swarm() -> Iterator[Swarm]:
+    """Three engines that are one swarm; tests that use it belong to the xdist group `swarm`."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start the engines of a swarm")
+    with Swarm() as running:
+        yield running
+
+
+@pytest.fixture
+def make_cluster(
+    swarm: Swarm, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[MakeCluster]:
+    """Makes worlds of services, with quick verdicts; all are removed after the test."""
+    with ExitStack() as stack:
+        made: list[Cluster] = []
+
+        def make(**options: Any) -> Cluster:
+            health = {"settle": "1s", "timeout": "12s"}
+            given = {"defaults": {"health": health, "debounce": "200ms"}}
+            given |= options.pop("settings", {})
+            made.append(Cluster(swarm, tmp_path, settings=given, **options))
+            stack.enter_context(made[-1])
+            return made[-1]
+
+        yield make
+        if request.node.stash.get(_failed, False):
+            for one in made:
+                print(f"--- the listener of {one.session} said\n{one.listener.logs()[-20000:]}")
 
 
 @pytest.fixture

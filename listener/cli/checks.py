@@ -142,6 +142,7 @@ def _state_dir(settings: Settings) -> CheckLine:
 async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[CheckLine]:
     """The engine, and into `targets` what it has to deploy."""
     from listener.discovery import Discovery
+    from listener.services import Services, cluster_of, host_name
 
     engine = Engine(settings.engine)
     try:
@@ -150,6 +151,11 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         text = f"{engine.name}: Docker {engine.version}, API {api}, at {engine.url}"
         yield CheckLine("ok", "engine", text)
         targets += await Discovery(engine, settings).targets()
+        cluster = await cluster_of(engine)
+        if cluster is not None:
+            yield CheckLine("ok", "swarm", f"{host_name(cluster)}: this engine is a manager of it")
+            settings = settings.model_copy(update={"host": host_name(cluster)})
+            targets += await Services(engine, settings).targets()
         for target in targets:
             async for line in _warnings(engine, target):
                 yield line

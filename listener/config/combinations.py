@@ -110,6 +110,36 @@ def _login(document: Document, path: KeyPath, entry: dict[str, object]) -> None:
             document.report((*path, have[key][0]), f"needs {other} or {other}_file beside it")
 
 
+_NOT_FOR_SERVICES: dict[tuple[str, ...], tuple[object, ...]] = {
+    ("strategy",): ("auto",),
+    ("preflight",): (False, "false"),
+    ("release",): (),
+    ("lifecycle",): ({},),
+    ("parallelism",): (1, "1"),
+    ("health", "http"): (),
+    ("health", "tcp"): (),
+    ("health", "exec"): (),
+}
+"""Keys that need the containers at hand, and the values of theirs that ask for nothing."""
+_ANYWHERE = "is not for a Swarm service, whose tasks run on any node"
+
+
+def not_for_services(target: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys of a target that a service of a swarm cannot have, each with the reason."""
+    for path, harmless in _NOT_FOR_SERVICES.items():
+        section: object = target
+        for key in path:
+            section = section.get(key) if isinstance(section, Mapping) else None
+        if section is None or section in harmless:
+            continue
+        if path[0] in ("strategy", "parallelism"):
+            yield path, "is for Swarm to say: set it in the service's own update configuration"
+        elif path[0] == "health":
+            yield path, f"{_ANYWHERE}: give its image or service a health check instead"
+        else:
+            yield path, _ANYWHERE
+
+
 def _targets(document: Document) -> None:
     claimed: list[tuple[str, object, str]] = []
     services: dict[tuple[object, ...], str] = {}
@@ -121,6 +151,9 @@ def _targets(document: Document) -> None:
         for key in runs[1:]:
             document.report((*path, key), f"give either this or {runs[0]}, not both")
         _service(document, path, target, services)
+        if "service" in target:
+            for inner, why in not_for_services(target):
+                document.report((*path, *inner), why)
         container, host = target.get("container"), target.get("host")
         if not isinstance(container, str):
             continue

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from listener.config import unsupported
-from listener.config.combinations import RUNS
+from listener.config.combinations import RUNS, not_for_services
 from listener.config.document import KeyPath
 from listener.config.load import merged
 from listener.config.sentences import explain
@@ -52,12 +52,16 @@ def is_enabled(labels: Mapping[str, str], scope: str | None = None) -> bool:
 
 
 def settings_from_labels(
-    runs: str | ComposeService, labels: Mapping[str, str], defaults: TargetSettings
+    runs: str | ComposeService,
+    labels: Mapping[str, str],
+    defaults: TargetSettings,
+    *,
+    swarm: bool = False,
 ) -> TargetSettings:
     """The settings of the target that a container, by its name, or a service makes of itself.
 
-    Labels that are not this program's are left alone. Raises LabelError with one sentence for each
-    problem.
+    With `swarm` the name is that of a service of a swarm. Labels that are not this program's are
+    left alone. Raises LabelError with one sentence for each problem.
     """
     problems: list[str] = []
     try:
@@ -68,12 +72,17 @@ def settings_from_labels(
     choice = _choice(said, runs)
     for key in RUNS:
         if said.pop(key, None) is not None:
-            problems.append(f"{PREFIX}{key}: the labelled container itself is what runs")
+            what = "service" if swarm else "container"
+            problems.append(f"{PREFIX}{key}: the labelled {what} itself is what runs")
+    if swarm:
+        problems += [f"{PREFIX}{'.'.join(key)}: {why}" for key, why in not_for_services(said)]
     kept, refused = unsupported.strip(said, unsupported.TARGET, TargetSettings.model_fields)
     problems += [f"{PREFIX}{key}: {unsupported.SENTENCE}" for key in refused]
     try:
-        what = {"container": runs} if isinstance(runs, str) else {"compose": choice}
-        settings = merged(defaults, kept | what)
+        named = {"service" if swarm else "container": runs}
+        settings = merged(
+            defaults, kept | (named if isinstance(runs, str) else {"compose": choice})
+        )
     except ValidationError as error:
         problems += [
             f"{_spell(details['loc'], labels)}: {explain(details, TargetSettings, None)}"

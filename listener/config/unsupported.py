@@ -33,7 +33,6 @@ class Row:
 TOP: tuple[Row, ...] = ()
 TARGET = (
     Row("verify"),
-    Row("service"),
     Row("parallelism", harmless=(1, "1")),
 )
 

@@ -179,7 +179,8 @@ def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
 _PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
 _HELPED = ("old", "new", "baseline", "verdict", "sick", "untaken")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
-_NO_WAY_BACK = (*_NOTHING_MADE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
+# An update that faults was refused as a whole.
+_NO_WAY_BACK = (*_NOTHING_MADE, Phase.UPDATE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
 
 
 def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
@@ -207,13 +208,15 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.phase is Phase.REVERT_WATCH:
-        reason = f"the container that ran before: {sick.reason}"
+        what = "service as it was" if journal.target.driver == "swarm" else "container that ran"
+        reason = f"the {what} before: {sick.reason}"
         return _faulted(journal, Faulted(reason, sick.remedy), now)
     facts = {"verdict": _of_which(journal, sick.reason), "sick": True}
     logs = {"logs": sick.logs}
     if untouched(journal):
         return _go(journal, Phase.DISCARD, deployment=logs, **facts)
-    if journal.target.settings.rollback or sick.kind == "start_error":
+    unserved = sick.kind == "start_error" and journal.target.driver != "swarm"
+    if journal.target.settings.rollback or sick.returning or unserved:
         return _go(journal, Phase.REVERT, deployment=logs, **facts)
     return _go(journal, Phase.COMMIT, deployment=logs, **facts)
 
@@ -227,6 +230,8 @@ def _of_which(journal: Journal, reason: str) -> str:
 
 def _success(journal: Journal) -> str:
     if not journal.ran:
+        if journal.target.driver == "swarm":
+            return "updated; the service is scaled to nothing, so that no task had to be proven"
         return "replaced; the container was stopped before and stays stopped"
     cause = journal.deployment.cause
     well = f"healthy again; {cause}" if cause else "healthy"

@@ -104,12 +104,16 @@ class Healthy:
 
 @dataclass(frozen=True, slots=True)
 class Sick:
-    """The container did not prove itself; its last lines. `remedy` as in Faulted."""
+    """The container did not prove itself; its last lines. `remedy` as in Faulted.
+
+    `returning` says that something else, Swarm, is taking it back already.
+    """
 
     kind: SickKind
     reason: str
     logs: tuple[str, ...] = ()
     remedy: str | None = None
+    returning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@
     warm:         the same; the new one boots on a network of its own, and the networks change hands
 
     own container: RESOLVE, PLAN, PULL, [RELEASE], TAG, REPLACE, COMMIT
+    Swarm service: RESOLVE, PLAN, UPDATE, FOLLOW, WATCH, COMMIT
 
-The last is this program's own: in REPLACE a helper goes the way of a recreate, from CREATE on. It
-gets no preflight, since a second listener would work on the same engine.
+The one before the last is this program's own: in REPLACE a helper goes the way of a recreate, from
+CREATE on. It gets no preflight, since a second listener would work on the same engine. A service is
+updated by Swarm itself, on whichever nodes; it is followed to its end, and watched after it.
 
     a service with more containers: … WATCH ─▶ NEXT, CREATE, … WATCH ─▶ NEXT … ─▶ COMMIT
 
@@ -34,6 +36,8 @@ _STATE_OF = {
     Phase.TAG: State.SWAPPING,
     Phase.NEXT: State.SWAPPING,
     Phase.REPLACE: State.SWAPPING,
+    Phase.UPDATE: State.SWAPPING,
+    Phase.FOLLOW: State.SWAPPING,
     Phase.CREATE: State.SWAPPING,
     Phase.BEFORE_STOP: State.SWAPPING,
     Phase.CUTOVER: State.SWAPPING,
@@ -59,6 +63,8 @@ WAY_BACK = (Phase.REVERT, Phase.REVIVE, Phase.REVERT_WATCH, Phase.CLEAN)
 
 def route(journal: Journal) -> tuple[Phase, ...]:
     """All acts of this deployment, if nothing is wrong, as far as it is known by now."""
+    if journal.target.driver == "swarm":
+        return _services_route(journal)
     settings, hooks = journal.target.settings, journal.target.settings.lifecycle
     first: tuple[Phase, ...] = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
     made: tuple[Phase, ...] = (Phase.TAG, Phase.CREATE)
@@ -89,9 +95,19 @@ def route(journal: Journal) -> tuple[Phase, ...]:
     return (*first, *made, *swap, *last)
 
 
+def _services_route(journal: Journal) -> tuple[Phase, ...]:
+    first = (Phase.RESOLVE, Phase.PLAN, Phase.UPDATE)
+    if journal.old is not None and not journal.old.was_running:
+        # It is scaled to nothing: there are no tasks to prove.
+        return (*first, Phase.COMMIT)
+    return (*first, Phase.FOLLOW, Phase.WATCH, Phase.COMMIT)
+
+
 def untouched(journal: Journal) -> bool:
     """Whether the announced act comes before anything is done to the container that serves."""
     way = route(journal)
+    if Phase.UPDATE in way:
+        return journal.phase in way[: way.index(Phase.UPDATE) + 1]
     if Phase.REPLACE in way:
         return journal.phase in way[: way.index(Phase.REPLACE) + 1]
     turn = Phase.CUTOVER if Phase.CUTOVER in way else Phase.HANDOVER

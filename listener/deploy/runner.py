@@ -10,9 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from listener.deploy.acts import Acts
 from listener.deploy.machine import advance, begin
-from listener.deploy.outcomes import Committed, Faulted, Outcome, Pulled
+from listener.deploy.outcomes import Committed, Done, Faulted, Outcome, Pulled
 from listener.deploy.progress import ActProgress
 from listener.deploy.retention import good_old, with_bad, with_good
 from listener.drivers.engine import Engine
@@ -29,7 +28,14 @@ log = structlog.get_logger(__name__)
 
 _RETRY_EVERY = 0.5
 _REPORT_EVERY = 1.0
-_UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
+_UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.UPDATE)
+
+
+class Performer(Protocol):
+    """Does what a journal announces: for containers or for services."""
+
+    async def perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
+        """What came of it; raises EngineAway and LeaseLost."""
 
 
 class Records(Protocol):
@@ -48,7 +54,7 @@ class Records(Protocol):
 class Runner:
     """Saves the journal before each act, waits out engine and Redis, and counts what happened."""
 
-    def __init__(self, engine: Engine, acts: Acts, ledger: Records, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, acts: Performer, ledger: Records, metrics: Metrics) -> None:
         self._engine = engine
         self._acts = acts
         self._ledger = ledger
@@ -146,6 +152,8 @@ class Runner:
             case Committed(good, _, _) if good is not None:
                 return with_good(memory, good, keep)
             case Pulled():
+                return _with_old(journal, memory)
+            case Done() if journal.phase is Phase.UPDATE:
                 return _with_old(journal, memory)
         return memory
 

@@ -20,6 +20,7 @@ from aiodocker.exceptions import DockerError
 from listener.drivers.container_calls import ContainerCalls
 from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
 from listener.drivers.image_calls import ImageCalls
+from listener.drivers.service_calls import ServiceCalls
 from listener.drivers.unshown import Looks, is_shown
 from listener.drivers.wire import Call, Filters, filter_params, json_lines
 
@@ -36,7 +37,7 @@ _NO_CONNECTION = 900  # aiodocker's own status
 _LOOKS = ("GET", "HEAD")
 
 
-class Engine(ContainerCalls, ImageCalls):
+class Engine(ContainerCalls, ImageCalls, ServiceCalls):
     """One engine, reached by a URL: ``unix:///path``, ``tcp://host:port``, ``https://…``.
 
     `connect` first. Every call raises EngineAway where no answer came, and EngineError (NotFound,

@@ -85,7 +85,7 @@ class ImageCalls(Wire):
             Call(
                 "GET",
                 f"distribution/{path_part(ref)}/json",
-                headers=_auth_header(ref, auth),
+                headers=auth_header(ref, auth),
                 seconds=30.0,
             )
         )
@@ -133,7 +133,7 @@ class ImageCalls(Wire):
             "POST",
             "images/create",
             params={"fromImage": repository, "tag": digest},
-            headers=_auth_header(repository, auth),
+            headers=auth_header(repository, auth),
             seconds=None,
             idle=stall,
         )
@@ -158,7 +158,7 @@ class ImageCalls(Wire):
             )
 
 
-def _auth_header(image: str, auth: Auth | None) -> dict[str, str]:
+def auth_header(image: str, auth: Auth | None) -> dict[str, str]:
     """X-Registry-Auth; an engine that cannot read it goes on anonymously without a word."""
     if auth is None:
         return {}

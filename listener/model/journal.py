@@ -26,6 +26,8 @@ class Phase(StrEnum):
     TAG = "tag"
     NEXT = "next"
     REPLACE = "replace"
+    UPDATE = "update"
+    FOLLOW = "follow"
     RESTART = "restart"
     CREATE = "create"
     BOOT = "boot"
@@ -52,6 +54,8 @@ class OldContainer(Noun):
 
     `image_config` is the image's own Config (its defaults); `inspect` the engine's whole answer.
     `digest` is the one that users know its image by; None for an image that was built here.
+    A service of a swarm is kept the same way: its id and name, `inspect` with its spec, the digest
+    as `image_id`, since its nodes have their own; it `was_running` unless it is scaled to nothing.
     """
 
     id: str

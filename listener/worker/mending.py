@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Protocol
 
 import structlog
 
@@ -13,11 +14,25 @@ from listener.discovery import Discovery
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError
+from listener.drivers.holds import Holds
 from listener.drivers.strategy import ImpossibleStrategy
 from listener.model.journal import Journal
-from listener.model.target import Target
+from listener.model.target import Memory, Target
 
 log = structlog.get_logger(__name__)
+
+
+class Mends(Protocol):
+    """What is done where Redis knows less than there is to see."""
+
+    async def mend(self, containers: Set[str], busy: Set[str]) -> list[Journal]:
+        """Mends all but the `containers` of known journals and the targets that are `busy`.
+
+        Answers the journals to go on with, one for each target.
+        """
+
+    async def recall(self, target: Target) -> Memory:
+        """What the target can go back to, where that was forgotten. May be empty."""
 
 
 class Mending:
@@ -26,14 +41,12 @@ class Mending:
     def __init__(self, engine: Engine, discovery: Discovery) -> None:
         self._engine = engine
         self._discovery = discovery
+        self._holds = Holds(engine)
         self._salvage = Salvage(engine)
         self._reconstruction = Reconstruction(engine)
 
     async def mend(self, containers: Set[str], busy: Set[str]) -> list[Journal]:
-        """Mends all but the `containers` of known journals and the targets that are `busy`.
-
-        Answers the journals to go on with, one for each target.
-        """
+        """By the names of the containers, see Mends."""
         found: dict[str, list[Journal]] = {}
         for scene in await scenes(self._engine):
             if scene.name not in containers:
@@ -41,6 +54,10 @@ class Mending:
                 if journal is not None:
                     found.setdefault(journal.target.name, []).append(journal)
         return [await self._reconstruction.joined(journals) for journals in found.values()]
+
+    async def recall(self, target: Target) -> Memory:
+        """By the images that are held on the engine."""
+        return Memory(good=tuple(await self._holds.held(target.name)))
 
     async def _mend(self, scene: Scene, busy: Set[str]) -> Journal | None:
         summary = scene.own or scene.one("old") or scene.one("new") or scene.one("bad")

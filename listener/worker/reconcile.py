@@ -15,7 +15,6 @@ import structlog
 
 from listener.deploy.outcomes import Resolved
 from listener.deploy.wanted import Wanted
-from listener.discovery import Discovery
 from listener.model.auth import CredentialsFault
 from listener.model.deployment import Deployment
 from listener.model.push import Push
@@ -24,6 +23,7 @@ from listener.registry import LeftAlone, RegistryAway, RegistryFault
 from listener.worker.admission import Admission, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
+from listener.worker.targets import Targets
 from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Reconcile:
     def __init__(  # noqa: PLR0913, PLR0917 - what it looks at and what it queues with
         self,
         host: str,
-        discovery: Discovery,
+        discovery: Targets,
         wanted: Wanted,
         overview: Overview,
         lanes: Lanes,

@@ -9,10 +9,8 @@ import structlog
 from listener.config import Settings
 from listener.deploy.replace import left_behind
 from listener.deploy.runner import Runner, final_memory, rollback_reason
-from listener.discovery import Discovery
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
-from listener.drivers.holds import Holds
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
@@ -21,9 +19,10 @@ from listener.store import LeaseLost
 from listener.telemetry import Metrics
 from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
-from listener.worker.mending import Mending
+from listener.worker.mending import Mends
 from listener.worker.overview import Overview, running_digest
 from listener.worker.rolling import End, Later, Rolling
+from listener.worker.targets import Targets
 from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -42,7 +41,8 @@ class Slots:
         rolling: Rolling,
         lanes: Lanes,
         overview: Overview,
-        discovery: Discovery,
+        discovery: Targets,
+        mending: Mends,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
@@ -52,6 +52,7 @@ class Slots:
         self._lanes = lanes
         self._overview = overview
         self._discovery = discovery
+        self._mending = mending
         self._metrics = metrics
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -89,7 +90,7 @@ class Slots:
                 await self._adopt(orphan)
         journalled = {name for journal in journals for name in journal.containers}
         busy = {name for name in self._lanes.names() if self._lanes.running(name)}
-        for journal in await Mending(self._engine, self._discovery).mend(journalled, busy):
+        for journal in await self._mending.mend(journalled, busy):
             await self._adopt(journal)
 
     async def _adopt(self, journal: Journal) -> None:
@@ -97,15 +98,15 @@ class Slots:
         name = journal.target.name
         if not (await self._overview.memory(name)).good:
             # Else this deployment's end would let go of all that is held to go back to.
-            await self.recall(name)
+            await self.recall(journal.target)
         await self._lanes.adopt(journal.deployment)
         self._begin(journal)
 
-    async def recall(self, target: str) -> None:
-        """Takes the images held on the engine for what the target can go back to."""
-        held = await Holds(self._engine).held(target)
-        if held:
-            await self._overview.remember(target, Memory(good=tuple(held)))
+    async def recall(self, target: Target) -> None:
+        """Takes what is seen of the target for what it can go back to."""
+        memory = await self._mending.recall(target)
+        if memory != Memory():
+            await self._overview.remember(target.name, memory)
 
     async def fill(self) -> None:
         """Starts everything that may start; returns when it is worth looking again."""

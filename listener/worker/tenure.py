@@ -10,7 +10,8 @@ import structlog
 from listener.config import Settings
 from listener.deploy.acts import Acts
 from listener.deploy.outcomes import Nothing, Outcome, Overtaken
-from listener.deploy.runner import Runner
+from listener.deploy.runner import Performer, Runner
+from listener.deploy.services import ServiceActs
 from listener.deploy.wanted import Wanted
 from listener.discovery import Discovery
 from listener.drivers.engine import Engine
@@ -18,16 +19,20 @@ from listener.drivers.errors import EngineAway, EngineError
 from listener.model.deployment import Deployment
 from listener.model.target import Target
 from listener.registry import Credentials, Patient, Resolver
+from listener.services import Services
 from listener.store import Archive, Lease, Ledger, PushLog, Rollouts, Store, Unavailable
 from listener.telemetry import Metrics
 from listener.worker.admission import Admission, untold
 from listener.worker.couriers import Couriers
 from listener.worker.lanes import Lanes
+from listener.worker.mending import Mending, Mends
 from listener.worker.overview import Overview
 from listener.worker.reconcile import Reconcile
 from listener.worker.rehearsals import Rehearsals
 from listener.worker.rolling import KEEP_EVERY, Rolling
+from listener.worker.service_mending import ServiceMending
 from listener.worker.slots import Slots
+from listener.worker.targets import Targets
 from listener.worker.waiting import until
 
 log = structlog.get_logger(__name__)
@@ -40,6 +45,7 @@ _BATCH = 50
 # In a flood of pushes the engine is not asked for its containers for each one.
 _STALE = 0.5
 _SIP = 0.05
+_SERVICE_CHANGES = {"type": ["service", "node"]}
 _CHANGES = {
     "type": ["container"],
     "event": ["create", "start", "die", "destroy", "rename", "health_status", "pause", "unpause"],
@@ -64,7 +70,9 @@ class Tenure:
         metrics: Metrics,
         *,
         alone: bool,
+        swarm: bool = False,
     ) -> None:
+        """With `swarm` for the services behind the engine, else for its containers."""
         self._settings = settings
         self._engine = engine
         self._lease = lease
@@ -81,10 +89,20 @@ class Tenure:
         self._couriers = Couriers(settings, ledger)
         ledger.notices = self._couriers.notices
         self._pushes = PushLog(store, max_age=settings.history.pushes)
-        self._discovery = Discovery(engine, settings, alone=alone)
+        self._changes = _SERVICE_CHANGES if swarm else _CHANGES
         self._lanes = Lanes(ledger, archive)
         self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
-        acts = Acts(engine, credentials, self._wanted, self._give_up, self._alone)
+        self._discovery: Targets
+        acts: Performer
+        mending: Mends
+        if swarm:
+            self._discovery = Services(engine, settings, alone=alone)
+            acts = ServiceActs(engine, credentials, self._wanted, self._give_up)
+            mending = ServiceMending(engine, self._discovery, self._overview)
+        else:
+            self._discovery = containers = Discovery(engine, settings, alone=alone)
+            acts = Acts(engine, credentials, self._wanted, self._give_up, self._alone)
+            mending = Mending(engine, containers)
         runner = Runner(engine, acts, ledger, metrics)
         self._rehearsals = Rehearsals(runner, self._lanes, self._overview, metrics)
         self._admission = Admission(settings.host, self._lanes, self._rehearsals, metrics)
@@ -98,6 +116,7 @@ class Tenure:
             self._lanes,
             self._overview,
             self._discovery,
+            mending,
             metrics,
         )
         patient = Patient(resolver, resolver.limits)
@@ -201,7 +220,7 @@ class Tenure:
         for target in await self._discovery.targets():
             memory = await self._overview.memory(target.name)
             if not memory.good:
-                await self._slots.recall(target.name)
+                await self._slots.recall(target)
 
     async def _read_pushes(self) -> None:
         entries = await self._pushes.read(self._settings.host, _BATCH, _BLOCK)
@@ -244,7 +263,7 @@ class Tenure:
 
     async def _hear_events(self) -> None:
         """Events only wake; what the engine lists is the truth."""
-        async for _ in self._engine.events(_CHANGES):
+        async for _ in self._engine.events(self._changes):
             self._listed_at = -_STALE
             self._changed.set()
         await asyncio.sleep(_RETRY_EVERY)

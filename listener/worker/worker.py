@@ -28,6 +28,9 @@ class Worker:
     configured container that is absent here is absent.
     """
 
+    swarm = False
+    """Whether it deploys the services of a swarm, not the containers of an engine."""
+
     def __init__(
         self, settings: Settings, store: Store, owner: str, metrics: Metrics, *, alone: bool
     ) -> None:
@@ -87,6 +90,10 @@ class Worker:
             return
         await self._work(engine, lease)
 
+    async def _tend(self, engine: Engine) -> None:  # noqa: ARG002 - a swarm's needs it
+        """Returns where the lease is better left to another worker: never, of an engine's own."""
+        await asyncio.Event().wait()
+
     async def _work(self, engine: Engine, lease: Lease) -> None:
         settings = self.settings
         credentials = Credentials(settings.registries)
@@ -102,13 +109,14 @@ class Worker:
             credentials,
             self._metrics,
             alone=self._alone,
+            swarm=self.swarm,
         )
         if self._stopping.is_set():
             tenure.stop()
         log.info("worker begins", host=settings.host, engine=engine.version, fence=lease.fence)
         self._told(None)
         try:
-            await tenure.run()
+            await self._serve(engine, tenure)
         except* LeaseLost as lost:
             self._metrics.lease_lost(settings.host)
             reason = str(_innermost(lost))
@@ -124,6 +132,19 @@ class Worker:
             self._told("the worker has stopped")
             with suppress(Unavailable, LeaseLost):
                 await lease.release()
+
+    async def _serve(self, engine: Engine, tenure: Tenure) -> None:
+        """Works to the tenure's end, or until it is better left to another worker."""
+        tasks = [asyncio.create_task(tenure.run()), asyncio.create_task(self._tend(engine))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
     async def _wait_for(self, what: str, reason: str) -> None:
         sentence = f"waiting for {what}: {reason}"

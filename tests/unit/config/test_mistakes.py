@@ -20,6 +20,18 @@ HOOK = "hooks: {h: {provider: generic, token: t, "
 TARGET = "targets: {web: {container: web, "
 
 MISTAKES = [
+    (
+        "targets: {web: {service: shop_web,\n strategy: start-first}}",
+        "2: targets.web.strategy: is for Swarm to say: .* update configuration",
+    ),
+    (
+        "targets: {web: {service: shop_web,\n health: {http: 'http://:8000/'}}}",
+        "2: targets.web.health.http: is not for a Swarm service, .* give its image",
+    ),
+    (
+        "targets: {web: {service: shop_web,\n release: [migrate]}}",
+        "2: targets.web.release: is not for a Swarm service, whose tasks run on any node",
+    ),
     (TARGET + "\n rollout: {parallelism: 2}}}", "2: targets.web.rollout.group: is missing"),
     (
         TARGET + "\n rollout: {group: a b}}}",
@@ -168,7 +180,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 UNSUPPORTED = [
     (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
-    ("targets: {web: {\n service: a}}", "2: targets.web.service"),
 ]
 
 
