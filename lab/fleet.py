@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lab import http, ship
-from lab.app import PORT, Release, build
+from lab.app import PORT, Check, Release, build
 from lab.engine import LABEL
 from lab.hosts import Host, Hosts
 from lab.listener import FINAL, Listener
@@ -85,7 +85,7 @@ class Fleet:
 
         `more` has labels for the app of single hosts.
         """
-        self.push(Release("1"))
+        self.push(Release("1", check=Check(timeout=10, start_period=20)))
         for name, host in self.hosts.items():
             labels = {
                 "listener.enable": "true",

@@ -58,6 +58,14 @@ class End:
     ended: Deployment
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    deployment: str
+    at: float
+    digest: str
+    tag: str | None
+
+
 class Rolling:
     """The part of one host in all its rollouts."""
 
@@ -66,7 +74,7 @@ class Rolling:
         self._rollouts = rollouts
         self._wanted = wanted
         self._overview = overview
-        self._found: dict[str, tuple[float, str, str | None]] = {}
+        self._found: dict[str, _Found] = {}
         self._members: dict[str, tuple[float, list[str]]] = {}
         self._held: dict[str, tuple[Part, str]] = {}
 
@@ -104,9 +112,10 @@ class Rolling:
     ) -> tuple[str, str | None] | Later | End:
         """What the tag means now: all hosts of a rollout go by the digest."""
         now = asyncio.get_running_loop().time()
-        at, digest, tag = self._found.get(target.name, (-_ASK_REGISTRY_EVERY, "", None))
-        if now - at < _ASK_REGISTRY_EVERY:
-            return digest, tag
+        known = self._found.get(target.name)
+        # A newer push is for another image, however short ago the registry was asked.
+        if known and known.deployment == waiting.id and now - known.at < _ASK_REGISTRY_EVERY:
+            return known.digest, known.tag
         memory = await self._overview.memory(target.name)
         try:
             found = await self._wanted.glance(waiting, target, memory)
@@ -118,7 +127,7 @@ class Rolling:
             facts = {"to_digest": found.digest}
             ended = ended_early(waiting, State.SKIPPED, found.reason)
             return End(ended.model_copy(update=facts))
-        self._found[target.name] = now, found.digest, found.tag
+        self._found[target.name] = _Found(waiting.id, now, found.digest, found.tag)
         return found.digest, found.tag
 
     async def _members_of(self, rollout_id: str) -> list[str]:
