@@ -161,7 +161,7 @@ class Preparing:
     async def _pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         old, new = parts(journal)
         target, deployment = journal.target, journal.deployment
-        image = await self._held_image(new, memory)
+        image = await self._held_image(new.digest, memory)
         if image is None:
             try:
                 pulled = await pull_with_retries(
@@ -195,8 +195,13 @@ class Preparing:
         known = [old.digest, *(good.digest for good in memory.good)]
         problems = []
         for digest in dict.fromkeys(known):
-            if digest is None or digest in bad or digest == old.image_id:
-                continue  # an image without a digest was never in a registry
+            if digest is None or digest in bad:
+                continue
+            if digest == old.image_id and not self._engine.containerd_store:
+                continue  # it has no digest, so it was never in a registry
+            held = await self._held_image(digest, memory)
+            if held is not None:
+                return held, digest
             try:
                 pulled = await pull_with_retries(
                     self._engine,
@@ -230,10 +235,10 @@ class Preparing:
         name, repository = journal.target.name, parse_reference(journal.target.spelling).name
         await self._holds.let_go(name, new.digest, new.image_id, repository, journal.deployment.tag)
 
-    async def _held_image(self, new: NewContainer, memory: Memory) -> str | None:
+    async def _held_image(self, digest: str, memory: Memory) -> str | None:
         """The id of a held image, which needs no registry; None where it must be pulled."""
         for good in memory.good:
-            if good.digest == new.digest and good.image_id:
+            if good.digest == digest and good.image_id:
                 try:
                     return str((await self._engine.inspect_image(good.image_id))["Id"])
                 except NotFound:

@@ -22,8 +22,8 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
     old, new, target = planned.old, planned.new, journal.target
     image: dict[str, Any] | None = None
     with suppress(NotFound):
-        name = f"{parse_reference(target.spelling).name}@{new.digest}"
-        image = (await engine.inspect_image(name)).get("Config") or {}
+        repository = parse_reference(target.spelling).name
+        image = (await engine.inspect_digest(repository, new.digest)).get("Config") or {}
     planned_journal = journal.model_copy(update={"old": old, "new": new})
     setting = Stage(engine).setting(planned_journal)
     try:

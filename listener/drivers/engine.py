@@ -120,6 +120,16 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             return await self._looks.completed(image)
         return image
 
+    async def inspect_digest(self, repository: str, digest: str) -> dict[str, Any]:
+        """The image that a registry has under a digest; raises NotFound where it is not here."""
+        try:
+            return await self.inspect_image(f"{repository}@{digest}")
+        except NotFound:
+            if not self.containerd_store:
+                raise
+            # Pulled by its tag it has no name with the digest there, but the digest for an id.
+            return await self.inspect_image(digest)
+
     async def info(self) -> dict[str, Any]:
         """What ``docker info`` shows."""
         return await self.json(Call("GET", "info"))

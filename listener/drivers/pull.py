@@ -47,7 +47,7 @@ async def pull_with_retries(  # noqa: PLR0913 - three of them have defaults and 
     "final") and EngineAway.
     """
     try:
-        return await engine.inspect_image(f"{image}@{digest}")
+        return await engine.inspect_digest(image, digest)
     except NotFound:
         pass
     patience = _Patience(pull_timeout, pushed_at)
