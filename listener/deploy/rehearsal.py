@@ -7,7 +7,7 @@ from typing import Any
 
 from listener.deploy.outcomes import Planned
 from listener.drivers.clone import CloneError, plan_clone
-from listener.drivers.copies import find_copies
+from listener.drivers.copies import find_copies, left_behind
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
@@ -31,6 +31,7 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
     except CloneError as problem:
         raise CannotSwapError(f"the new container could not be created: {problem}") from None
     named, found, notes = await find_copies(engine, before(old))
+    lost = await left_behind(engine, before(old), [*named, *found])
     return Preview(
         strategy=planned.strategy,
         because=planned.because,
@@ -42,7 +43,7 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
         image=image,
         dependents=tuple(one.name for one in planned.dependents),
         copies=(*named, *found),
-        uncopied=tuple(notes),
+        uncopied=(*notes, *lost),
         pending=planned.pending,
         neighbours=planned.neighbours,
     ).sentences()

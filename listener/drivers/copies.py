@@ -31,6 +31,9 @@ LARGEST_NAMED = 32 << 20
 MOST_LOOKS = 10_000
 """How many files of a layer are looked at; each takes the engine one to five milliseconds."""
 
+_PASSING = ("/tmp", "/var/tmp", "/run", "/var/run", "/var/cache", "/var/log", "/dev")  # noqa: S108
+"""Where nobody expects a file to stay."""
+_SHOWN = 3
 _TAR_MARGIN = 16 << 10
 """Bytes by which the tar of a single file is longer than the file."""
 _SECRETS = ("/run/secrets",)
@@ -71,6 +74,24 @@ async def find_copies(engine: Engine, old: Snapshot) -> tuple[list[str], list[st
     if COMPOSE_PROJECT in labels:
         found = await _search(engine, old, named, notes)
     return named, found, notes
+
+
+async def left_behind(engine: Engine, old: Snapshot, carried: Iterable[str]) -> tuple[str, ...]:
+    """A sentence on what was written outside of mounts and goes with the old container, if
+    anything was; `carried` are the paths that are copied.
+    """
+    try:
+        changed = await engine.changes(str(old.inspect["Id"]))
+    except EngineError:
+        return ()  # only Compose's copies must be known
+    paths = _leaves(changed, [*carried, *_mounted(old), *_PASSING])
+    paths = [path for path in paths if "/__pycache__" not in path]
+    if not paths:
+        return ()
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return (
+        f"leaves behind what was written outside of volumes: {', '.join(paths[:_SHOWN])}{more}",
+    )
 
 
 def named_paths(label: str) -> list[str]:

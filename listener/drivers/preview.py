@@ -33,7 +33,7 @@ class Preview:
 
     `image` is the Config of the new image, None where it is not on the engine yet. `dependents`
     are the names of the containers that would be created again with it, `copies` the files that
-    would be copied from the old container, `uncopied` sentences on those that would not,
+    would be copied from the old container, `uncopied` sentences on what would not,
     `pending` the containers of the same service that would follow, `neighbours` those that Compose
     restarts with it.
     """

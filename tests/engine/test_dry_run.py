@@ -21,6 +21,9 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(world: World) -> None:
     world.engine.docker("network", "create", "--label", f"{LABEL}={world.session}", network)
     world.engine.docker("network", "connect", "--alias", "api", network, name)
     cli(world, 0, "pause", name, "--reason", "the release is on Monday")
+    world.engine.docker(
+        "exec", name, "sh", "-c", "echo 1 | busybox tee /data.db /tmp/passing /data/kept"
+    )
     before = world.container("web")
     running = world.listener.target(name)["digest"]
     digest = world.push("web", Release("2"), tag="beta")
@@ -40,6 +43,7 @@ def test_a_dry_run_tells_the_plan_and_changes_nothing(world: World) -> None:
     assert "keeps mounts: /conf (bind), /data (anonymous volume)" in plan
     assert "keeps limits: Memory, MemorySwap" in plan
     assert f"keeps networks: bridge, {network} (aliases api)" in plan
+    assert "leaves behind what was written outside of volumes: /data.db" in plan
     assert "the new image is not on this engine yet: it would be pulled" in plan
     assert "takes environment from the new image: APP_VERSION, COLOUR, OLD_ONLY, PATH" in plan
     assert "".join(f"  {line}\n" for line in plan) in said
