@@ -69,6 +69,7 @@ class Acts:
         self._replacing = Replacing(engine, quiet)
         self._checks = Checks(engine)
         self._preparing = Preparing(engine, credentials, wanted, self._checks, give_up)
+        self.claims = self._preparing.claims
         self._creation = Creation(engine)
         self._cutover = Cutover(engine)
         self._handover = Handover(engine)

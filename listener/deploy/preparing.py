@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from listener.deploy.checks import Checks
+from listener.deploy.claims import Claims
 from listener.deploy.outcomes import (
     Done,
     Faulted,
@@ -22,8 +23,13 @@ from listener.deploy.rehearsal import rehearsed
 from listener.deploy.replicas import Replicas
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
-from listener.drivers.current import CannotSwapError, name_new, read_current
-from listener.drivers.dependents import find_dependents
+from listener.drivers.current import (
+    CannotSwapError,
+    name_new,
+    read_current,
+    refuse_without_support,
+)
+from listener.drivers.dependents import Living, find_living_off
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound, PullFault
 from listener.drivers.holds import Holds
@@ -35,7 +41,7 @@ from listener.drivers.strategy import choose_strategy
 from listener.drivers.tags import move_tag
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment
-from listener.model.journal import Journal, NewContainer
+from listener.model.journal import Journal, NewContainer, OldContainer
 from listener.model.reference import parse_reference
 from listener.model.target import Memory, Strategy
 from listener.registry import Credentials
@@ -63,6 +69,8 @@ class Preparing:
         self._credentials = credentials
         self._wanted = wanted
         self._checks = checks
+        self.claims = Claims()
+        """Which deployments are under way, and on which containers."""
         self._give_up = give_up
         self._holds = Holds(engine)
         self._replicas = Replicas(engine)
@@ -99,6 +107,10 @@ class Preparing:
 
     async def plan(self, journal: Journal, memory: Memory) -> Outcome:
         """Reads what runs and names what shall replace it, and how."""
+        work = self._plan(journal, memory)
+        return await self._unless(lambda: self._cancelled(journal.deployment), work)
+
+    async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
         deployment, target = journal.deployment, journal.target
         digest = deployment.to_digest or ""
         new = await name_new(self._engine, target, deployment.tag, digest)
@@ -125,8 +137,9 @@ class Preparing:
         self, journal: Journal, memory: Memory, new: NewContainer, due: tuple[str, ...]
     ) -> Planned:
         """The plan for the first of the containers that are `due`; the others are to follow."""
-        old = await read_current(self._engine, journal.target, memory, due[0])
-        dependents = await find_dependents(self._engine, old.inspect)
+        old, living, neighbours = await self._claimed(journal, memory, due)
+        await refuse_without_support(self._engine, old)
+        dependents = living.dependents
         lives = next((one.name for one in dependents if is_own(one.id)), None)
         if lives is not None:
             raise CannotSwapError(
@@ -145,13 +158,31 @@ class Preparing:
                     " it: neither could be brought back; create it without --rm"
                 )
             because += "; with --rm the way back is to create it again"
-        neighbours = await self._neighbours.of(journal.target.settings.service_of_compose)
-        # Those that are stopped by now were running when the first one was planned.
-        own = {one.name for one in dependents}
-        neighbours = tuple(sorted({*neighbours, *journal.neighbours} - own))
         return Planned(
             old, new, strategy, because, dependents, pending=due[1:], neighbours=neighbours
         )
+
+    async def _claimed(
+        self, journal: Journal, memory: Memory, due: tuple[str, ...]
+    ) -> tuple[OldContainer, Living, tuple[str, ...]]:
+        """The container that is due, what lives off it, and which others are restarted with it,
+        once no other deployment touches any of them.
+        """
+        deployment, target, claimed = journal.deployment, journal.target, set(due)
+        while True:
+            if not deployment.dry_run:
+                await self.claims.claim(deployment.id, claimed)
+            old = await read_current(self._engine, target, memory, due[0])
+            living = await find_living_off(self._engine, old.inspect)
+            neighbours = await self._neighbours.of(target.settings.service_of_compose)
+            # Those that are stopped by now were running when the first one was planned.
+            own = {one.name for one in living.dependents}
+            neighbours = tuple(sorted({*neighbours, *journal.neighbours} - own))
+            touched = {*living.names, *neighbours}
+            # This program's own replacement lets every other deployment end first.
+            if touched <= claimed or deployment.dry_run or target.own:
+                return old, living, neighbours
+            claimed |= touched
 
     async def pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Gets the image by its digest, unless it is held, and holds the one that runs."""

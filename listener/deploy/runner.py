@@ -65,6 +65,10 @@ class Runner:
 
         Raises LeaseLost where another worker took over; then nothing more may be done.
         """
+        with self._acts.claims.until_its_end(journal):
+            return await self._run(journal, memory)
+
+    async def _run(self, journal: Journal, memory: Memory) -> tuple[Journal, Memory]:
         if journal.phase not in _UNPULLED:
             # What the pull remembered was not saved when a kill came in between.
             memory = _with_old(journal, memory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,12 @@ from listener.model.base import utc_now
 from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
 from listener.model.reference import parse_reference
 from listener.model.target import Memory, Target
+
+NAMESPACES = ("NetworkMode", "PidMode", "IpcMode")
+"""Where a container may name another one, whose namespace it shares: ``container:ID``."""
+
+
+_ID = re.compile("[0-9a-f]{64}")
 
 
 class CannotSwapError(Exception):
@@ -56,6 +63,30 @@ async def read_current(
         was_running=bool(state.get("Running") or state.get("Restarting")),
         was_healthy=_is_healthy(state, any(good.image_id == image_id for good in memory.good)),
     )
+
+
+async def refuse_without_support(engine: Engine, old: OldContainer) -> None:
+    """Raises CannotSwapError where a running container lives off one that does not run any more:
+    once it is stopped, neither it nor its successor could be started.
+    """
+    host = old.inspect["HostConfig"]
+    modes = [str(host.get(mode) or "") for mode in NAMESPACES]
+    supports = [mode.removeprefix("container:") for mode in modes if mode.startswith("container:")]
+    supports += [link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()]
+    for support in supports if old.was_running else ():
+        shown = support[:12] if _ID.fullmatch(support) else support
+        try:
+            runs = (await engine.inspect_container(support))["State"].get("Running")
+        except NotFound:
+            raise CannotSwapError(
+                f"container {old.name} lives off container {shown}, which is gone: it could "
+                "not be started again; create it anew, off one that runs"
+            ) from None
+        if not runs:
+            raise CannotSwapError(
+                f"container {old.name} lives off container {shown}, which does not run: it "
+                "could not be started again; start that one first"
+            )
 
 
 def removes_itself(journal: Journal) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from listener.drivers.clone import CloneError, plan_clone
 from listener.drivers.copies import carry_copies
-from listener.drivers.current import CannotSwapError
+from listener.drivers.current import NAMESPACES, CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.names import HOLD_PREFIX, Role, parked_name, parse_parked
@@ -23,10 +24,19 @@ from listener.drivers.stage import Stage, StartError, before, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Journal, OldContainer
 
-_MODES = ("NetworkMode", "PidMode", "IpcMode")
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """What lives off a container.
+
+    `names` are those of all such containers, also of some that stand beside one in a swap.
+    """
+
+    dependents: tuple[OldContainer, ...]
+    names: frozenset[str]
 
 
-async def find_dependents(engine: Engine, inspect: Mapping[str, Any]) -> tuple[OldContainer, ...]:
+async def find_living_off(engine: Engine, inspect: Mapping[str, Any]) -> Living:
     """All containers, running or not, that must be created again when this one is; by name.
 
     Raises CannotSwapError where one of them could not be.
@@ -34,15 +44,18 @@ async def find_dependents(engine: Engine, inspect: Mapping[str, Any]) -> tuple[O
     others = [
         summary["Id"]
         for summary in await engine.list_containers(all=True)
-        if summary["Id"] != inspect["Id"] and not _stands_beside(summary)
+        if summary["Id"] != inspect["Id"] and not _name(summary).startswith(HOLD_PREFIX)
     ]
     looks = [_inspect(engine, other) for other in others]
-    found = [
-        await _as_it_is(engine, other)
-        for other in await asyncio.gather(*looks)
-        if other is not None and depends(other, inspect)
-    ]
-    return tuple(sorted(found, key=lambda one: one.name))
+    found, names = [], set()
+    for other in await asyncio.gather(*looks):
+        if other is None or not depends(other, inspect):
+            continue
+        parked = parse_parked(name_of(other))
+        names.add(parked.name if parked else name_of(other))
+        if parked is None:
+            found.append(await _as_it_is(engine, other))
+    return Living(tuple(sorted(found, key=lambda one: one.name)), frozenset(names))
 
 
 async def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:
@@ -52,9 +65,8 @@ async def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:
         return None  # it was removed meanwhile
 
 
-def _stands_beside(summary: Mapping[str, Any]) -> bool:
-    name = str((summary.get("Names") or ["/"])[0]).removeprefix("/")
-    return parse_parked(name) is not None or name.startswith(HOLD_PREFIX)
+def _name(summary: Mapping[str, Any]) -> str:
+    return str((summary.get("Names") or ["/"])[0]).removeprefix("/")
 
 
 def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
@@ -62,7 +74,7 @@ def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
     name, host = name_of(on), other["HostConfig"]
     known = {name, on["Id"], on["Id"][:12]}
     shared = {
-        str(host.get(mode, "")).removeprefix("container:") for mode in _MODES if host.get(mode)
+        str(host.get(mode, "")).removeprefix("container:") for mode in NAMESPACES if host.get(mode)
     }
     volumes = {source.partition(":")[0] for source in host.get("VolumesFrom") or ()}
     links = {link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()}

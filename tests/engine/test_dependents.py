@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from stories import listen
 
 from lab import http
 from lab.app import PORT, Behaviour, Release
@@ -124,3 +125,29 @@ def test_what_lives_off_a_target_and_would_be_lost_is_told_before_anything_chang
     assert world.container("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
     assert http.what_answers(url) == "1"
     assert world.engine.inspect(sidecar)["State"]["Running"]
+
+
+def test_a_target_and_the_sidecar_in_its_network_are_pushed_at_once(world: World) -> None:
+    # Each swap would stop what the other one has just planned with.
+    world.push("web", Release("1"))
+    world.push("vpn", Release("1"))
+    url = world.run("web")
+    marks = ("--label", "listener.enable=true", "--label", f"listener.scope={world.session}")
+    world.engine.docker(
+        *("run", "-d", "--name", world.name("vpn"), *marks, "--init", "--no-healthcheck"),
+        *("--network", f"container:{world.name('web')}", "--entrypoint", "/bin/busybox"),
+        *(world.image("vpn"), "sleep", "3600"),
+    )
+    listen(world, "web", "vpn")
+    for first, second, version in (("web", "vpn", "2"), ("vpn", "web", "3")):
+        pushed = {app: world.push(app, Release(version)) for app in (first, second)}
+        for app, digest in pushed.items():
+            deployment = world.listener.deployment_of(world.name(app), digest, timeout=120)
+            assert deployment["state"] == "succeeded", deployment["reason"]
+            assert world.listener.target(world.name(app))["digest"] == digest
+        world.wait_answer(url, version)
+        sidecar = world.container("vpn")
+        assert sidecar["State"]["Running"]
+        assert mode(sidecar) == f"container:{world.container('web')['Id']}"
+        assert asks_itself(world, world.name("vpn")) == version
+        assert world.leftovers("web") == world.leftovers("vpn") == []

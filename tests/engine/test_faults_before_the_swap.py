@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from stories import cli
+from stories import cli, listen
 
 from lab import http
 from lab.app import Image, Release
@@ -176,3 +176,31 @@ def test_a_push_of_a_tag_that_is_not_there_touches_nothing(world: World) -> None
     assert "cancelled by hand" in cancelled["reason"]
     assert life(world, "web") == before
     world.wait_answer(url, "1")
+
+
+def test_what_the_container_depends_on_was_removed_and_it_goes_on_running(world: World) -> None:
+    other = world.name("other")
+    ways = {
+        "linked": ("--link", f"{other}:db"),
+        "lent": ("--volumes-from", other),
+        "inside": ("--network", f"container:{other}"),
+    }
+    world.push("other", Release("1", check=None))
+    marks = ("--label", "listener.enable=true", "--label", f"listener.scope={world.session}")
+    sleeps = ("sleep", "3600")
+    run = ("run", "-d", "--init", "--entrypoint", "/bin/busybox", "--name")
+    world.engine.docker(*run, other, world.image("other"), *sleeps)
+    for app, options in ways.items():
+        world.push(app, Release("1", check=None))
+        world.engine.docker(*run, world.name(app), *marks, *options, world.image(app), *sleeps)
+    listen(world, *ways)
+    world.engine.docker("rm", "-f", other)
+    for app in ways:
+        before = life(world, app)
+        digest = world.push(app, Release("2", check=None))
+        deployment = world.listener.deployment_of(world.name(app), digest)
+        assert deployment["state"] == "failed", app
+        gone = f"No such container: {other}" if app == "lent" else "which is gone"
+        assert gone in deployment["reason"]
+        assert (life(world, app), world.leftovers(app)) == (before, [])
+        assert world.container(app)["State"]["Running"]
