@@ -122,6 +122,20 @@ def test_compose_was_just_replacing_the_container_and_is_left_to_it(world: World
     assert renamed not in names
 
 
+def test_names_that_others_left_do_not_block_the_next_try(world: World) -> None:
+    url = world.begin("web", Release("1"))
+    name = world.name("web")
+    strays = [f"{name}-old", f"{name}_old", f"{name}-new", f"{name}.new-0123abcd"]
+    for stray in strays:
+        world.engine.docker("create", "--name", stray, world.image("web"))
+    for version, behaviour in (("2", Behaviour.SICK), ("3", Behaviour.GOOD)):
+        digest = world.push("web", Release(version, behaviour))
+        good = behaviour is Behaviour.GOOD
+        ends(world, digest, "succeeded" if good else "rolled_back")
+        world.wait_answer(url, version if good else "1")
+    assert set(strays) <= world.engine.containers(world.session).keys()
+
+
 # -- ports and networks -------------------------------------------------------------------------
 
 
@@ -254,6 +268,28 @@ def test_every_kept_version_can_be_had_back_by_hand_without_a_registry(world: Wo
     world.registry.start()
     assert "manifest unknown" in cli(world, 1, "rollback", name, "--to", unknown, "--wait")
     world.wait_answer(url, "2")
+
+
+def test_the_sick_version_changed_the_data_and_the_old_one_cannot_live_with_it(
+    world: World,
+) -> None:
+    # No rollback undoes a migration: it is not said to have worked, and nothing else is tried.
+    probe = '["sh", "-c", "[ ! -e /data/migrated ]"]'
+    labels = {"listener.health.exec": probe, "listener.health.timeout": "5s"}
+    url = world.begin("web", Release("1", check=None), options=("-v", "/data"), labels=labels)
+    name, before = world.name("web"), world.container("web")
+    first = world.listener.target(name)["digest"]
+    digest = interrupt(world, "before-watch", Release("2", check=None))
+    world.engine.docker("exec", name, "sh", "-c", "echo 2 > /data/migrated")
+    world.listener.start()
+    deployment = ends(world, digest, "rollback_failed")
+    assert "exit code 1" in deployment["reason"]
+    assert deployment["reason"].endswith(f"then `listener resume {name}`")
+    target = world.listener.target(name)
+    assert (target["state"], target["digest"]) == ("paused", first)
+    # It runs all the same: half a service is more than none.
+    assert world.container("web")["Id"] == before["Id"]
+    world.wait_answer(url, "1")
 
 
 # -- what was not well before -------------------------------------------------------------------

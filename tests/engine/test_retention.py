@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stories import listen
+from stories import cli, listen
 
 from lab.app import Behaviour, Release
 from lab.engine import EngineTrouble
@@ -41,6 +41,30 @@ def test_only_as_many_images_are_held_as_are_to_be_kept(world: World) -> None:
     assert present == [digests[0], digests[1], *digests[-2:]]
     assert world.listener.target(world.name("stable"))["digest"] == stable["digest"] == digests[1]
     assert exists(world, world.image("other"))
+
+
+def test_production_can_go_back_though_staging_of_the_same_repository_keeps_little(
+    world: World,
+) -> None:
+    world.push("web", Release("1"))
+    world.push("web", Release("1"), tag="stable")
+    staging = world.run("web", labels={"listener.keep": "1"})
+    production = world.run("stable", image=world.image("web", "stable"))
+    listen(world, "web", "stable")
+    # Both have version 2; staging goes on, and lets go of it and of the first one.
+    for app, tag in (("web", "latest"), ("stable", "stable")):
+        digest = world.push("web", Release("2"), tag=tag)
+        done = world.listener.deployment_of(world.name(app), digest)
+        assert done["state"] == "succeeded", done["reason"]
+    for version in ("3", "4"):
+        digest = world.push("web", Release(version))
+        assert world.listener.deployment_of(world.name("web"), digest)["state"] == "succeeded"
+    assert holds(world, world.name("web")) == {hold_name(world.name("web"), digest)}
+    world.registry.stop()
+    world.engine.prune_images(world.session)
+    cli(world, 0, "rollback", world.name("stable"), "--wait")
+    world.wait_answer(production, "1")
+    world.wait_answer(staging, "4")
 
 
 def test_versions_with_tags_of_their_own_make_room_too(world: World) -> None:
