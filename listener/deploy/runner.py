@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from listener.deploy.claims import Claims
 from listener.deploy.machine import advance, begin
 from listener.deploy.outcomes import Committed, Done, Faulted, Outcome, Pulled
 from listener.deploy.progress import ActProgress
@@ -33,6 +34,9 @@ _UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.UPDATE)
 
 class Performer(Protocol):
     """Does what a journal announces: for containers or for services."""
+
+    claims: Claims
+    """Which deployments are under way, and on which containers."""
 
     async def perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """What came of it; raises EngineAway and LeaseLost."""

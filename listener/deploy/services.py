@@ -56,6 +56,7 @@ class ServiceActs:
         self._credentials = credentials
         self._give_up = give_up
         self._preparing = Preparing(engine, credentials, wanted, Checks(engine), give_up)
+        self.claims = self._preparing.claims
         self._swarm = Swarm(engine)
         self._blame = Blame(engine)
 
