@@ -163,18 +163,19 @@ class Metrics:
     def deployment_ended(self, ended: Deployment) -> None:
         """Counts and times one deployment in its final state; a dry run is only counted."""
         where = (ended.target, ended.host)
-        self._deployments.labels(*where, ended.trigger, ended.state).inc()
+        which = {"deployment": ended.id}
+        self._deployments.labels(*where, ended.trigger, ended.state).inc(1, which)
         if ended.finished_at is None or ended.dry_run:
             return
         self._last.labels(*where, ended.state).set(ended.finished_at.timestamp())
         if ended.started_at is not None:
             seconds = (ended.finished_at - ended.started_at).total_seconds()
-            self._duration.labels(*where, ended.state).observe(seconds)
+            self._duration.labels(*where, ended.state).observe(seconds, which)
         if ended.gap_seconds is not None:
-            self._gap.labels(*where).observe(ended.gap_seconds)
+            self._gap.labels(*where).observe(ended.gap_seconds, which)
         if ended.state is State.SUCCEEDED and ended.received_at is not None:
             self._lead.labels(*where).observe(
-                (ended.finished_at - ended.received_at).total_seconds()
+                (ended.finished_at - ended.received_at).total_seconds(), which
             )
 
     def step_ended(self, step: str, seconds: float) -> None:
@@ -235,6 +236,10 @@ class Metrics:
             where = (view.name, view.host)
             seen[where] = (*where, view.driver, view.image, view.tag or "", view.digest or "")
             self._healthy.labels(*where).set(view.health in ("healthy", "running"))
+            last = view.last_deployment
+            if last is not None and last.finished_at is not None:
+                # Known again after a restart, so that an alert on it goes on.
+                self._last.labels(*where, last.state).set(last.finished_at.timestamp())
         for where, labels in self._infos.items():
             if seen.get(where) != labels:
                 self._info.remove(*labels)

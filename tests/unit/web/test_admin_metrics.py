@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State, Trigger
+from listener.telemetry import Metrics
 from listener.web.metrics_page import MetricsPage
 
 
@@ -41,6 +44,27 @@ async def test_the_format_is_the_one_that_was_asked_for() -> None:
     body, kind = await page.render("application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+async def test_openmetrics_names_the_deployment_behind_a_figure() -> None:
+    metrics, now = Metrics(), utc_now()
+    ended = Deployment(
+        id="20260302-120000-000-7f3a9c1e",
+        target="web",
+        host="h1",
+        trigger=Trigger.PUSH,
+        image="docker.io/team/web",
+        state=State.SUCCEEDED,
+        queued_at=now,
+        started_at=now,
+        finished_at=now,
+    )
+    metrics.deployment_ended(ended)
+    page = MetricsPage(metrics.registry)
+    body, _ = await page.render("application/openmetrics-text; version=1.0.0")
+    assert b'# {deployment="20260302-120000-000-7f3a9c1e"}' in body
+    body, _ = await page.render("text/plain")
+    assert b"7f3a9c1e" not in body
 
 
 async def test_callers_at_once_share_a_rendering_outside_of_the_loop() -> None:
