@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 """For one request of a person who waits."""
+_STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=60)
 
 
 class Client:
@@ -42,6 +43,22 @@ class Client:
     async def delete(self, path: str) -> Json:
         """What a removal answers; raises as `get`."""
         return await self._call("DELETE", path)
+
+    async def lines(self, path: str, since: str | None) -> AsyncIterator[str]:
+        """The lines of a stream, without their ends, until the server ends it; raises as `get`."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": since} if since else {})}
+        try:
+            async with self._http.get(
+                f"{self.url}/api/v1/{path}", headers=headers, timeout=_STREAM, allow_redirects=False
+            ) as answer:
+                if answer.status != 200:
+                    self._read(answer.status, await answer.read())
+                async for line in answer.content:
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+        except TimeoutError:
+            raise Unreachable(f"cannot reach {self.url}: no answer in time") from None
+        except (aiohttp.ClientError, OSError) as problem:
+            raise Unreachable(f"cannot reach {self.url}: {_why(problem)}") from None
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Json:
         hint = "start `listener run`, or name another server with --url"

@@ -154,9 +154,36 @@ class _Live:
                 Text(took),
                 Text(printable(step["detail"] or "")),
             )
+            for name, how in _progress(step) if running else ():
+                steps.add_row(Text(f"    {name}", style="dim"), Text(""), Text(how, style="dim"))
         head = Text(f"{entry['target']}@{entry['host']} ")
         head.append(entry["state"], style=style_of(entry["state"]))
         head.append(f" {short_digest(entry['from_digest'])} > {short_digest(entry['to_digest'])}")
         if entry["reason"]:
             head.append(f": {printable(entry['reason'])}")
         return Group(head, steps)
+
+
+def _progress(step: Json) -> list[tuple[str, str]]:
+    """How far a step under way is: a row for each layer of a pull, or one for the health."""
+    progress = step.get("progress") or {}
+    rows = [
+        (str(layer["id"])[:12], _of(layer["status"], layer["current"], layer["total"]))
+        for layer in progress.get("layers", ())
+    ]
+    if health := progress.get("health"):
+        rows.append(("health", _stands(health)))
+    return rows
+
+
+def _of(status: str, current: int | None, total: int | None) -> str:
+    if not current or not total:
+        return printable(status)
+    return f"{printable(status)} {current / 1e6:.1f} of {total / 1e6:.1f} MB"
+
+
+def _stands(health: Json) -> str:
+    if health["settles_at"]:
+        return f"good, has to stay so for {clock(max(0.0, -seconds_since(health['settles_at'])))}"
+    said = f": {printable(health['said'])}" if health["said"] else ""
+    return f"{clock(max(0.0, -seconds_since(health['deadline'])))} left{said}"

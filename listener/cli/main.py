@@ -27,6 +27,8 @@ _VERBS = {
     "targets": "reading",
     "history": "reading",
     "show": "reading",
+    "logs": "reading",
+    "events": "events",
     "pushes": "reading",
     "hosts": "hosts",
     "deploy": "acting",
@@ -36,6 +38,7 @@ _VERBS = {
     "approve": "acting",
     "cancel": "acting",
     "replay": "acting",
+    "completion": "completion",
 }
 _INTERNAL = {"replace": "replacing"}
 _INTERRUPTED = 130
@@ -59,7 +62,16 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="listener")
 @shared_options
 def cli() -> None:
-    """Deploys the image that was just pushed, and takes it back when it is sick."""
+    """Deploys the image that was just pushed, and takes it back when it is sick.
+
+    \b
+    Examples:
+      listener check                       is everything set up?
+      listener status                      what runs, and what is wrong
+      listener deploy web --wait           deploy now, and follow it
+      listener rollback web --wait         back to the last good version
+      listener history web                 what happened, and why
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -118,6 +118,24 @@ def show(id: str, as_json: bool) -> None:
     print_deployment(entry)
 
 
+@click.command()
+@click.argument("id")
+@as_json
+@shared_options
+def logs(id: str, as_json: bool) -> None:
+    """The last lines of the container that failed in the deployment ID."""
+    entry = fetch(f"deployments/{id}")
+    if as_json:
+        print_json({"id": entry["id"], "logs": entry["logs"]})
+        return
+    if not entry["logs"]:
+        click.echo(
+            f"{id} is {entry['state']}: no container failed in it, or it said nothing", err=True
+        )
+    for line in entry["logs"]:
+        click.echo(printable(line))
+
+
 def print_deployment(entry: Json) -> None:
     """One deployment in full."""
     gap = entry["gap_seconds"]
