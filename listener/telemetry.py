@@ -136,11 +136,12 @@ class Metrics:
         self._hosts: frozenset[str] = frozenset()
         # Looking up a child costs more than counting on it, and hooks come by the thousand.
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._outcomes: dict[tuple[str, PushOutcome], Counter] = {}
 
     def hook_known(self, hook: str) -> None:
         """Makes the series of a configured hook, so that its first event is an increase."""
         for outcome in _PUSH_OUTCOMES:
-            self._pushes.labels(hook, outcome)
+            self.push_outcome(hook, outcome, 0)
         self._hook_duration.labels(hook)
 
     def hook_answered(self, hook: str, provider: str, code: int, seconds: float) -> None:
@@ -158,7 +159,10 @@ class Metrics:
 
     def push_outcome(self, hook: str, outcome: PushOutcome, count: int = 1) -> None:
         """Counts pushes by what became of them."""
-        self._pushes.labels(hook, outcome).inc(count)
+        child = self._outcomes.get((hook, outcome))
+        if child is None:
+            child = self._outcomes[hook, outcome] = self._pushes.labels(hook, outcome)
+        child.inc(count)
 
     def deployment_ended(self, ended: Deployment) -> None:
         """Counts and times one deployment in its final state; a dry run is only counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_qp
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -51,7 +52,7 @@ def _read(document: bytes) -> tuple[object, str]:
         return None, f"JSON of more than {MAX_VALUES:,} values"
     try:
         # JSON between systems is UTF-8 (RFC 8259 §8.1); some Windows tools put a mark before it.
-        return json.loads(document.decode("utf-8-sig")), ""
+        return json.loads(document.removeprefix(BOM_UTF8).decode()), ""
     except UnicodeDecodeError:
         return None, "bytes that are not text"
     except json.JSONDecodeError as problem:

@@ -64,7 +64,7 @@ def authenticate(provider: Provider, hook: Hook, request: Request, path_token: s
         secrets = _values(hook.hmac_secrets)
         if not any(scheme.proves(request, secrets) for scheme in provider.signatures):
             raise Refused(401, UNAUTHORIZED)
-    if not hook.proofs and not hook.unauthenticated:
+    if not (hook.tokens or hook.proofs or hook.unauthenticated):
         raise Refused(401, UNAUTHORIZED)
 
 
@@ -95,4 +95,4 @@ def _tokens_in(
 
 def _values(secrets: Iterable[SecretStr]) -> list[bytes]:
     """The secrets that can be one: an empty one proves nothing."""
-    return [as_bytes(one.get_secret_value()) for one in secrets if one.get_secret_value()]
+    return [as_bytes(value) for one in secrets if (value := one.get_secret_value())]

@@ -31,14 +31,13 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", ""}:
         raise BodyRefused(400, "expected a plain body, got one with a Content-Encoding")
-    too_long = BodyRefused(413, f"the body is longer than {limit} bytes")
     if (request.content_length or 0) > limit:
-        raise too_long
+        raise _too_long(limit)
     if request.content.is_eof():
         # All of it came with the head, as with most webhooks: there is nothing to wait for.
         whole = request.content.read_nowait()
         if len(whole) > limit:
-            raise too_long
+            raise _too_long(limit)
         return whole
     body = bytearray()
     try:
@@ -46,12 +45,16 @@ async def read_body(request: web.Request, limit: int) -> bytes:
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > limit:
-                    raise too_long
+                    raise _too_long(limit)
     except (web.RequestPayloadError, ConnectionError):
         raise BodyRefused(400, "the body ended early") from None
     except TimeoutError:
         raise BodyRefused(408, f"the body did not arrive within {READ_TIMEOUT:g} s") from None
     return bytes(body)
+
+
+def _too_long(limit: int) -> BodyRefused:
+    return BodyRefused(413, f"the body is longer than {limit} bytes")
 
 
 class RateLimits:

@@ -25,7 +25,7 @@ from listener.providers import NotUnderstood, Parsed, Provider, Request
 from listener.providers.payload import plain
 from listener.providers.verify import Refused, admit_address, authenticate
 from listener.store import Unavailable
-from listener.telemetry import Metrics, PushOutcome
+from listener.telemetry import Metrics
 from listener.web.batches import Batches, PushLog, Stored
 from listener.web.hooks import Door, Hooks
 from listener.web.intake import shown_push, take_in
@@ -168,17 +168,16 @@ class Receiver:
 
     def _count(self, delivery: Delivery, verdict: Verdict, stored: Stored, seconds: float) -> None:
         hook, provider = delivery.hook, delivery.provider
-        duplicates = sum(duplicate for _, duplicate in stored)
+        ids = [push_id for push_id, _ in stored]
+        duplicates = [duplicate for _, duplicate in stored].count(True)
         self._metrics.hook_answered(hook, provider, verdict.status, seconds)
-        outcomes: tuple[tuple[PushOutcome, int], ...] = (
-            ("stored", len(stored) - duplicates),
-            ("duplicate", duplicates),
-            ("ignored", len(verdict.reasons)),
-        )
-        for outcome, count in outcomes:
-            if count:
-                self._metrics.push_outcome(hook, outcome, count)
-        known = bool(stored) and duplicates == len(stored)
+        if new := len(ids) - duplicates:
+            self._metrics.push_outcome(hook, "stored", new)
+        if duplicates:
+            self._metrics.push_outcome(hook, "duplicate", duplicates)
+        if verdict.reasons:
+            self._metrics.push_outcome(hook, "ignored", len(verdict.reasons))
+        known = bool(ids) and duplicates == len(ids)
         self._log.info(
             "hook answered",
             delivery=delivery.id,
@@ -187,7 +186,7 @@ class Receiver:
             code=verdict.status,
             outcome="duplicate" if known else verdict.outcome,
             reason=verdict.reason,
-            pushes=[push_id for push_id, _ in stored],
+            pushes=ids,
             peer=delivery.peer,
             milliseconds=round(seconds * 1000, 2),
         )
