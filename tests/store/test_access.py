@@ -120,6 +120,7 @@ async def everything(store: Store) -> None:
         assert await archive.deployment(record.id)
         await ledger.record(record)
     assert await archive.deployments()
+    await archive.newest([("h1", "web")], 1)
     await archive.memory("h1", "web")
     await archive.pauses()
     await archive.queue()
