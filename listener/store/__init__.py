@@ -2,7 +2,7 @@
 of our own where none is given.
 """
 
-from listener.store.archive import Archive, Queue
+from listener.store.archive import Archive
 from listener.store.changes import Change, Changes, Place, read_place
 from listener.store.client import Store, connect
 from listener.store.durability import Durability, durability
@@ -21,6 +21,7 @@ from listener.store.lease import Holder, Lease
 from listener.store.ledger import Command, Lane, Ledger, PushAck
 from listener.store.outbox import OutboxEntry
 from listener.store.pushes import PushLog
+from listener.store.queues import Queue
 from listener.store.rollouts import Part, Rollouts, Stop, Turn
 from listener.store.state_dir import WorkerLock, instance
 

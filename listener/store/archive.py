@@ -4,31 +4,17 @@ they write commands and pauses only.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from listener.model.base import Noun
 from listener.model.deployment import Deployment, State
 from listener.model.target import HostView, Memory, Pause, TargetView
 from listener.store import changes, keys, scripts
-from listener.store.client import Reply, Store
+from listener.store.client import Store
 from listener.store.errors import Backlog
 from listener.store.ledger import Command, Lane, read_lanes
+from listener.store.queues import Queue, read_queues
 
 _PAGE = 100
-_UNREAD_CAP = 1_000
-"""Above this the depth of a queue says "many"; counting further would only cost."""
-
-
-class Queue(Noun):
-    """What a host has not begun: unread pushes and commands, waiting deployments.
-
-    `oldest_seconds` is how long the oldest of them waits; 0 where there are none. What is held
-    back on purpose (approval, window, pause) counts as waiting, but not for the age.
-    """
-
-    depth: int = 0
-    oldest_seconds: float = 0.0
 
 
 class Archive:
@@ -169,49 +155,11 @@ class Archive:
 
     async def queue(self) -> dict[str, Queue]:
         """What each host has not begun."""
-        delivered = await self._delivered()
-        return {
-            host: await self._queue(host, delivered.get(keys.group(host)))
-            for host in await self._host_names()
-        }
+        return await read_queues(self._store, await self._host_names())
 
     async def queue_of(self, host: str) -> Queue:
         """What one host has not begun."""
-        return await self._queue(host, (await self._delivered()).get(keys.group(host)))
-
-    async def _queue(self, host: str, delivered: str | None) -> Queue:
-        unread, commands = await self._store.pipe(
-            [
-                ("XRANGE", keys.PUSHES, f"({delivered or 0}", "+", "COUNT", _UNREAD_CAP),
-                ("XRANGE", keys.commands(host), "-", "+", "COUNT", _UNREAD_CAP),
-            ]
-        )
-        since = [_seconds(entries[0][0]) for entries in (unread, commands) if entries]
-        in_hand = 0
-        if delivered is not None:
-            in_hand, oldest, *_ = await self._store.call("XPENDING", keys.PUSHES, keys.group(host))
-            since += [_seconds(oldest)] if in_hand else []
-        waiting = [lane.waiting for lane in (await self.lanes(host)).values() if lane.waiting]
-        records = [await self.deployment(id_) for id_ in waiting]
-        since += [
-            record.queued_at.timestamp()
-            for record in records
-            if record is not None and record.state is not State.WAITING
-        ]
-        return Queue(
-            depth=len(waiting) + in_hand + len(unread) + len(commands),
-            oldest_seconds=max(0.0, time.time() - min(since)) if since else 0.0,
-        )
-
-    async def _delivered(self) -> dict[str, str]:
-        """The group of each host that ever read -> the last entry that was delivered to it."""
-        if not await self._store.call("EXISTS", keys.PUSHES):
-            return {}
-        found: dict[str, str] = {}
-        for fields in await self._store.call("XINFO", "GROUPS", keys.PUSHES):
-            facts = dict(zip(fields[::2], fields[1::2], strict=True))
-            found[facts["name"]] = facts["last-delivered-id"]
-        return found
+        return (await read_queues(self._store, [host]))[host]
 
     async def _host_names(self) -> list[str]:
         return sorted(await self._store.call("HKEYS", keys.HOSTS))
@@ -228,8 +176,3 @@ class Archive:
             [("ZREVRANGEBYLEX", index, newest, "-", "LIMIT", 0, _PAGE) for index in indexes]
         )
         return sorted({id_ for ids in answers for id_ in ids}, reverse=True)[:_PAGE]
-
-
-def _seconds(entry_id: Reply) -> float:
-    """When a stream entry was made, in seconds of the epoch: the first half of its id."""
-    return int(str(entry_id).split("-", 1)[0]) / 1000
