@@ -54,7 +54,10 @@ class Archive:
     async def newest(self, targets: Sequence[tuple[str, str]], count: int) -> list[list[str]]:
         """For each target, by host and name, the ids of its newest deployments, newest first."""
         return await self._store.pipe(
-            [("ZREVRANGE", keys.history(*target), 0, count - 1) for target in targets]
+            [
+                ("ZREVRANGEBYLEX", keys.history(*target), "+", "-", "LIMIT", 0, count)
+                for target in targets
+            ]
         )
 
     async def target(self, host: str, name: str) -> TargetView | None:
