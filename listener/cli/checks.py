@@ -30,6 +30,7 @@ from listener.store import (
 
 State = Literal["ok", "warn", "bad"]
 
+_MIXED = "its containers run different images: the next deployment replaces those that lag behind"
 _WITH_RM = (
     "it was started with --rm, so stopping it removes it: a way back creates it again, without"
     " what it wrote outside of volumes; start it without --rm"
@@ -174,6 +175,8 @@ async def _warnings(engine: Engine, target: Target) -> AsyncIterator[CheckLine]:
     subject = f"target {target.name}"
     if inspect["HostConfig"].get("AutoRemove"):
         yield CheckLine("warn", subject, _WITH_RM)
+    if target.replicas and not target.image_id and not target.problem:
+        yield CheckLine("warn", subject, _MIXED)
     if target.settings.compose is not None and "@" not in target.spelling:
         # Only to look: what is to be written is written by a deployment.
         choice = target.settings.compose.model_copy(update={"write": None})

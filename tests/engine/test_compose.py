@@ -169,6 +169,7 @@ def test_a_tag_policy_moves_it_past_its_file_and_the_next_up_does_not_go_back_un
     if not write:
         assert "would go back; set WEB_TAG=1.5.0" in deployment["reason"]
         assert (shop.directory / ".env").read_text() == "# ours\nPORT=80\n"
+        assert "set WEB_TAG=1.5.0" in world.listener.cli("check").stdout
         return
     assert "wrote WEB_TAG=1.5.0 into .env" in deployment["reason"]
     assert (shop.directory / ".env").read_text() == "# ours\nPORT=80\nWEB_TAG=1.5.0\n"
