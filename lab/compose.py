@@ -95,7 +95,7 @@ class Project:
         self.world.wait_late_push(app)
         return made
 
-    def ends(self, digest: str, state: str, *, timeout: float = 90) -> dict[str, Any]:
+    def ends(self, digest: str, state: str, *, timeout: float = 240) -> dict[str, Any]:
         """Waits until a deployment of this digest has ended so, and returns it."""
 
         def ended() -> dict[str, Any]:

@@ -29,8 +29,7 @@ class Claims:
         """Keeps a deployment's claim while it runs; one that goes on has its claim at once."""
         deployment = journal.deployment.id
         if journal.old is not None:
-            others = (*(one.name for one in journal.dependents), *journal.pending)
-            self._held[deployment] = frozenset({journal.old.name, *others, *journal.neighbours})
+            self._held[deployment] = journal.touched
         ended = self._ends[deployment] = asyncio.Event()
         try:
             yield

@@ -168,7 +168,9 @@ class Preparing:
         """The container that is due, what lives off it, and which others are restarted with it,
         once no other deployment touches any of them.
         """
-        deployment, target, claimed = journal.deployment, journal.target, set(due)
+        deployment, target = journal.deployment, journal.target
+        # What is swapped already may have to be taken back.
+        claimed = {*due, *journal.touched}
         while True:
             if not deployment.dry_run:
                 await self.claims.claim(deployment.id, claimed)

@@ -148,6 +148,12 @@ class Journal(Noun):
         return any(swap.old is None or swap.old.was_running for swap in self.swaps)
 
     @property
+    def touched(self) -> frozenset[str]:
+        """The names of all containers that are changed until its end, as far as they are known."""
+        old = (one for swap in self.swaps for one in (swap.old, *swap.dependents) if one)
+        return frozenset((*(one.name for one in old), *self.pending, *self.neighbours))
+
+    @property
     def containers(self) -> frozenset[str]:
         """The names of all containers that this deployment is about."""
         begun = (swap.old.name for swap in self.swaps if swap.old)

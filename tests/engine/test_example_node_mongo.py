@@ -96,7 +96,7 @@ def test_a_node_app_and_its_database_are_deployed_scaled_broken_and_taken_back(
     )
     listener.quiet()
 
-    good = notes.ends(notes.push(Release("2", check=CHECK)), "succeeded", timeout=240)
+    good = notes.ends(notes.push(Release("2", check=CHECK)), "succeeded")
     assert "start-first" in next(step for step in good["steps"] if step["name"] == "plan")["detail"]
     assert notes.versions("app") == ["2"] * 3
     assert notes.answer()[:2] == ["2", "buy milk"]
