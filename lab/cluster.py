@@ -27,8 +27,8 @@ class Cluster(World):
 
     def __init__(self, swarm: Swarm, directory: Path, **options: Any) -> None:
         self.swarm = swarm
-        first = swarm.nodes[0]
-        super().__init__(first, directory, login=True, address=swarm.host, **options)
+        first = swarm.hosts[0]
+        super().__init__(first, directory, login=True, address=swarm.address, **options)
 
     def __enter__(self) -> Cluster:
         super().__enter__()
@@ -43,7 +43,7 @@ class Cluster(World):
         self.swarm.docker("login", "-u", USER, "-p", PASSWORD, self.registry.host)
         count = ("--mode", "global") if replicas is None else ("--replicas", str(replicas))
         spread = ("--replicas-max-per-node", "1") if replicas else ()
-        third = self.swarm.nodes[2].name
+        third = self.swarm.hosts[2].name
         self.swarm.docker(
             *("service", "create", "--name", self.name(app), "--with-registry-auth", "--detach"),
             *("--label", "listener.enable=true", "--label", f"listener.scope={self.session}"),
@@ -79,7 +79,7 @@ class Cluster(World):
 
     def on_two_nodes(self, app: str, digest: str) -> bool:
         """Whether the first two nodes run this digest, and nothing else of the service runs."""
-        wanted = [(node.name, digest) for node in self.swarm.nodes[:2]]
+        wanted = [(node.name, digest) for node in self.swarm.hosts[:2]]
         return sorted(self.runs(app)) == sorted(wanted)
 
     def standby(self, engine: Engine) -> Listener:
@@ -98,7 +98,7 @@ class Cluster(World):
             wait_for(
                 lambda: (
                     not any(
-                        node.docker("ps", "-q", *mine) for node in self.swarm.nodes if node.answers
+                        node.docker("ps", "-q", *mine) for node in self.swarm.hosts if node.answers
                     )
                 ),
                 "the tasks are gone",

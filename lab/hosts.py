@@ -57,6 +57,11 @@ class Host(Engine):
         self.name = namespace
         self.address = address
 
+    @property
+    def env(self) -> dict[str, str]:
+        """With logins of its own, for the commands that send them to other hosts."""
+        return {**super().env, "DOCKER_CONFIG": str(self.socket.parent / "client")}
+
     def start(self) -> None:
         """Starts the engine, or starts it again; `answers` says when it is there."""
         if self.process is not None:

@@ -116,7 +116,7 @@ def test_where_no_node_is_fit_and_where_all_is_kept(make_cluster: MakeCluster) -
     }
     cluster.listener.write()
     secret = f"{cluster.session}-key"
-    cluster.swarm.nodes[0].docker("secret", "create", secret, "-", feed=b"sesame")
+    cluster.swarm.hosts[0].docker("secret", "create", secret, "-", feed=b"sesame")
     try:
         _stack_story(cluster, stack, idle, job, secret)
     finally:
