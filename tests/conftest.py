@@ -87,7 +87,7 @@ def make_cluster(
         made: list[Cluster] = []
 
         def make(**options: Any) -> Cluster:
-            health = {"settle": "1s", "timeout": "12s"}
+            health = {"settle": "1s", "timeout": "60s"}
             given = {"defaults": {"health": health, "debounce": "200ms"}}
             given |= options.pop("settings", {})
             made.append(Cluster(swarm, tmp_path, settings=given, **options))

@@ -129,7 +129,7 @@ def test_another_managers_worker_goes_on(shared: Cluster) -> None:
 def test_a_manager_goes_away_in_mid_update(shared: Cluster) -> None:
     """Its engine dies, and it is the leader: another one leads, and another worker goes on."""
     name, leader = shared.name("web"), shared.swarm.hosts[0]
-    shared.first_release("web")
+    first = shared.first_release("web")
     shared.listener.start()
     shared.wait_late_push("web")
     swarm_host = shared.listener.target(name)["host"]
@@ -146,8 +146,10 @@ def test_a_manager_goes_away_in_mid_update(shared: Cluster) -> None:
         finally:
             shared.swarm.bring_back(leader)
         ended = other.deployment_of(name, digest, timeout=120)
-        assert ended["state"] == "succeeded"
-        wait_for(lambda: shared.on_two_nodes("web", digest), "both run it", timeout=60)
+        # A task that was on the lost node is one that failed: Swarm may have stopped at that.
+        assert ended["state"] in ("succeeded", "rolled_back")
+        runs = digest if ended["state"] == "succeeded" else first
+        wait_for(lambda: shared.on_two_nodes("web", runs), "both run the same", timeout=60)
 
 
 def under_way(cluster: Cluster) -> bool:

@@ -71,13 +71,15 @@ def test_good_and_bad_releases_on_two_nodes(make_cluster: MakeCluster) -> None:
     assert cluster.on_two_nodes("web", second)
 
     # One for which there is no place is not waited for for ever: each node has its one task.
-    cluster.swarm.docker("service", "update", "-d", "--update-order", "start-first", name)
+    impatient = ("--label-add", "listener.health.timeout=5s", "--update-order", "start-first")
+    cluster.swarm.docker("service", "update", "-d", *impatient, name)
     _, hung = ended(cluster, "web", Release("5"))
     assert hung["state"] == "rolled_back"
-    assert hung["reason"].startswith("did not start within 13 s: task")
+    assert hung["reason"].startswith("did not start within 6 s: task")
     assert "is pending: no suitable node (max replicas per node" in hung["reason"]
     assert cluster.on_two_nodes("web", second)
-    cluster.swarm.docker("service", "update", "-d", "--update-order", "stop-first", name)
+    patient = ("--label-rm", "listener.health.timeout", "--update-order", "stop-first")
+    cluster.swarm.docker("service", "update", "-d", *patient, name)
 
     # And a person goes back.
     assert cluster.listener.cli("rollback", name, "--wait").returncode == 0
