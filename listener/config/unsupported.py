@@ -31,10 +31,7 @@ class Row:
 
 
 TOP: tuple[Row, ...] = ()
-TARGET = (
-    Row("verify"),
-    Row("parallelism", harmless=(1, "1")),
-)
+TARGET = (Row("parallelism", harmless=(1, "1")),)
 
 
 def strip(

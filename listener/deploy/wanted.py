@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -15,7 +16,17 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
 from listener.model.reference import Reference, is_digest, parse_reference
 from listener.model.target import Memory, Target, version_of
-from listener.registry import Asks, Credentials, Denied, NotFound, RegistryAway, RegistryFault
+from listener.registry import (
+    Asks,
+    Credentials,
+    Denied,
+    NotFound,
+    NotSigned,
+    RegistryAway,
+    RegistryFault,
+    check_signed,
+    read_key,
+)
 
 # Registries announce a push before all their replicas can serve it.
 _LAG = timedelta(seconds=60)
@@ -35,8 +46,48 @@ class Wanted:
     ) -> Resolved | Nothing | Faulted:
         """The digest and tag, the reason for doing nothing, or why the registry has no answer.
 
-        Transient faults are tried again until the target's `pull_timeout` has passed.
+        Transient faults are tried again until the target's `pull_timeout` has passed. Where the
+        target asks for a signature, what is not signed is a fault; a rollback goes to what ran.
         """
+        found = await self._find(deployment, target, memory)
+        verify = target.settings.verify
+        if not isinstance(found, Resolved) or verify is None:
+            return found
+        if deployment.trigger is Trigger.ROLLBACK:
+            return found
+        problem = await self._unsigned(deployment, target, found.digest, verify.cosign_key)
+        return Faulted(problem) if problem is not None else found
+
+    async def _unsigned(
+        self, deployment: Deployment, target: Target, digest: str, file: Path
+    ) -> str | None:
+        """Why a digest does not count as signed; None where it does."""
+        try:
+            key = read_key(await asyncio.to_thread(file.read_bytes))
+        except OSError as problem:
+            return f"verify.cosign_key: {file} cannot be read: {problem.strerror}"
+        except ValueError as problem:
+            return f"verify.cosign_key: {file} {problem}"
+
+        def soon(fault: BaseException) -> bool:
+            # An image is signed once it was pushed, so its signature comes a little later.
+            late = isinstance(fault, NotSigned) and _fresh(deployment.received_at)
+            return late or worth_another(fault, deployment)
+
+        address = parse_reference(target.spelling)
+        retrying = AsyncRetrying(retry=retry_if_exception(soon), wait=_pause, reraise=True)
+        try:
+            async with asyncio.timeout(target.settings.pull_timeout):
+                await retrying(check_signed, self._resolver, address, digest, key)
+        except TimeoutError:
+            return f"the signature of {digest} could not be read in time"
+        except (NotSigned, RegistryFault, CredentialsFault) as fault:
+            return str(fault)
+        return None
+
+    async def _find(
+        self, deployment: Deployment, target: Target, memory: Memory
+    ) -> Resolved | Nothing | Faulted:
         if target.problem is not None:
             return Faulted(target.problem)
         if deployment.trigger is Trigger.ROLLBACK and deployment.to_digest is None:
@@ -142,12 +193,12 @@ def _tag_of(digest: str, memory: Memory) -> str | None:
 def worth_another(fault: BaseException, deployment: Deployment) -> bool:
     """Whether a registry that gave no answer may have one soon."""
     if isinstance(fault, NotFound):
-        return deployment.received_at is not None and _fresh(deployment.received_at)
+        return _fresh(deployment.received_at)
     return isinstance(fault, RegistryAway) and not isinstance(fault, Denied)
 
 
-def _fresh(received_at: datetime) -> bool:
-    return utc_now() - received_at < _LAG
+def _fresh(received_at: datetime | None) -> bool:
+    return received_at is not None and utc_now() - received_at < _LAG
 
 
 def _pause(state: RetryCallState) -> float:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from datetime import datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -195,6 +196,12 @@ Strategy = Literal["recreate", "start-first", "warm"]
 """How the new container takes over; see `listener.drivers.strategy`."""
 
 
+class Verify(Noun):
+    """What an image has to prove: `cosign_key` is the file of the public key that signed it."""
+
+    cosign_key: Path
+
+
 class TargetSettings(Noun):
     """What the configuration file or labels say of one target; absent keys have the defaults."""
 
@@ -219,6 +226,7 @@ class TargetSettings(Noun):
     approve: bool = False
     approve_timeout: Seconds = 86400.0
     window: WindowText | None = None
+    verify: Verify | None = None
 
     @property
     def service_of_compose(self) -> ComposeService | None:

@@ -1,5 +1,6 @@
 """Registries as this program asks them: what a tag means now, and how to log in."""
 
+from listener.registry.cosign import NotSigned, check_signed, read_key
 from listener.registry.credentials import Credentials
 from listener.registry.faults import Denied, LeftAlone, NotFound, RegistryAway, RegistryFault
 from listener.registry.patience import Asks, Limits, Patient
@@ -12,8 +13,11 @@ __all__ = [
     "LeftAlone",
     "Limits",
     "NotFound",
+    "NotSigned",
     "Patient",
     "RegistryAway",
     "RegistryFault",
     "Resolver",
+    "check_signed",
+    "read_key",
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from listener.model.reference import Reference
+from listener.registry.cosign import Reads
 from listener.registry.faults import LeftAlone, RegistryAway, RegistryFault
 
 _FRESH = 5.0
@@ -26,7 +27,7 @@ Clock = Callable[[], float]
 Answer = TypeVar("Answer")
 
 
-class Asks(Protocol):
+class Asks(Reads, Protocol):
     """What is asked of registries."""
 
     async def digest(self, image: Reference, tag: str) -> str:
@@ -108,6 +109,18 @@ class Patient:
         """Every tag of a repository."""
         ask = self._resolver.tags
         return await self._once(image.registry, image, lambda: ask(image))
+
+    async def manifest(self, image: Reference, reference: str) -> bytes:
+        """A manifest by tag or digest, asked for anew each time."""
+        return await self._resolver.manifest(image, reference)
+
+    async def referrers(self, image: Reference, digest: str) -> bytes:
+        """The index of what refers to a digest, asked for anew each time."""
+        return await self._resolver.referrers(image, digest)
+
+    async def blob(self, image: Reference, digest: str) -> bytes:
+        """A small blob, asked for anew each time."""
+        return await self._resolver.blob(image, digest)
 
     async def _once(
         self, host: str, question: object, ask: Callable[[], Awaitable[Answer]]

@@ -93,6 +93,27 @@ class Resolver:
             path = _next_page(asked, link["url"])
         raise RegistryAway(f"{image.name} has more than {_PAGE * _MOST_PAGES} tags")
 
+    async def manifest(self, image: Reference, reference: str) -> bytes:
+        """A manifest by tag or digest, as it lies there."""
+        return await self._content(image, f"manifests/{reference}")
+
+    async def referrers(self, image: Reference, digest: str) -> bytes:
+        """The index of what refers to a digest; NotFound where the registry has no such call."""
+        return await self._content(image, f"referrers/{digest}", no_such_call=(400, 405, 501))
+
+    async def blob(self, image: Reference, digest: str) -> bytes:
+        """A small blob, as it lies there."""
+        return await self._content(image, f"blobs/{digest}")
+
+    async def _content(
+        self, image: Reference, what: str, no_such_call: tuple[int, ...] = ()
+    ) -> bytes:
+        async with self._ask("GET", image, f"/v2/{image.repository}/{what}") as response:
+            if response.status in no_such_call:
+                raise NotFound(f"{image.registry} has no {what.partition('/')[0]}")
+            _check(response, f"{image.name} {what}")
+            return await read_body(response)
+
     async def login(self, host: str) -> None:
         """Returns where a registry answers and takes the login that is known for it, if any."""
         async with self._ask("GET", Reference(host, ""), "/v2/") as response:

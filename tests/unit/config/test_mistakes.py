@@ -131,6 +131,7 @@ MISTAKES = [
     (TARGET + "\n window: 02:00}}", "2: targets.web.window: 02:00 is not a span of hours: write"),
     (TARGET + "\n window: 7}}", "2: targets.web.window: 7 is not a window: write it like"),
     (TARGET + "\n approve: later}}", "2: targets.web.approve: must be true or false, not 'later'"),
+    (TARGET + "\n verify: {cosign: x}}}", "2: targets.web.verify.cosign: .*mean cosign_key"),
     # notify
     ("notify:\n- {url: hello}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
     ("notify:\n- {url: 'slakc://a'}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
@@ -178,7 +179,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
 
 
 UNSUPPORTED = [
-    (TARGET + "\n verify: {cosign_key: x}}}", "2: targets.web.verify"),
     (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
 ]
 
