@@ -131,7 +131,7 @@ MISTAKES = [
     (TARGET + "\n window: 02:00}}", "2: targets.web.window: 02:00 is not a span of hours: write"),
     (TARGET + "\n window: 7}}", "2: targets.web.window: 7 is not a window: write it like"),
     (TARGET + "\n approve: later}}", "2: targets.web.approve: must be true or false, not 'later'"),
-    (TARGET + "\n verify: {cosign: x}}}", "2: targets.web.verify.cosign: .*mean cosign_key"),
+    (TARGET + "\n verify: {}}}", "2: targets.web.verify.cosign_key: is missing"),
     # notify
     ("notify:\n- {url: hello}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
     ("notify:\n- {url: 'slakc://a'}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
