@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import hooks, idle, latency, parsers, swap, takeover
+from bench import fleet, hooks, idle, latency, parsers, swap, takeover
 from bench.figure import Figure
 
 _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
@@ -25,6 +25,7 @@ _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "takeover": takeover.measure,
     "idle": idle.measure,
     "parsers": parsers.measure,
+    "fleet": fleet.measure,
 }
 
 
