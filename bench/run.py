@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import fleet, hooks, idle, latency, parsers, swap, takeover
+from bench import fleet, hooks, idle, latency, pages, parsers, swap, takeover
 from bench.figure import Figure
 
 _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
@@ -24,6 +24,7 @@ _FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "swap": swap.measure,
     "takeover": takeover.measure,
     "idle": idle.measure,
+    "pages": pages.measure,
     "parsers": parsers.measure,
     "fleet": fleet.measure,
 }

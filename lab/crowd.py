@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Step, Trigger, new_deployment_id
 from listener.model.target import Good, HostView, LastDeployment, Memory, TargetView
-from listener.store import Lease, Ledger, Store, connect
+from listener.store import Archive, Lease, Ledger, Store, connect
 
 _STEPS = (
     ("resolve", 0.2), ("plan", 0.1), ("pull", 4.0), ("tag", 0.02), ("create", 0.2),
@@ -41,7 +41,7 @@ class Crowd:
             newest = {record.target: record for record in records}
             for name, record in newest.items():
                 await ledger.remember(name, Memory(good=(_good(record),)))
-            await self.publish(ledger, [_view(record) for record in newest.values()])
+            await self._publish(ledger, [_view(record) for record in newest.values()])
         finally:
             await store.close()
 
@@ -51,8 +51,11 @@ class Crowd:
         assert await lease.acquire()
         return Ledger(store, lease, self.host)
 
-    async def publish(self, ledger: Ledger, views: list[TargetView]) -> None:
-        """Shows the targets, and that the host lives."""
+    async def seen(self, store: Store, ledger: Ledger) -> None:
+        """Says once more that the host lives, and that all targets are as they were."""
+        await self._publish(ledger, await Archive(store).targets())
+
+    async def _publish(self, ledger: Ledger, views: list[TargetView]) -> None:
         seen = HostView(
             name=self.host, engine_id=self._engine, engine_version="28.0.1", last_seen=utc_now()
         )

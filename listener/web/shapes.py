@@ -71,9 +71,7 @@ def outcome_json(deployment: Deployment) -> Json:
     """A past deployment as a strip shows it."""
     return {
         "id": deployment.id,
-        "trigger": deployment.trigger.value,
         "tag": deployment.tag,
-        "to_digest": deployment.to_digest,
         "state": deployment.state.value,
         "dry_run": deployment.dry_run,
         "finished_at": _moment(deployment.finished_at),

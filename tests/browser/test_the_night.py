@@ -7,12 +7,15 @@ import re
 from playwright.sync_api import Page, expect
 
 from lab import http
-from lab.app import Behaviour, Release
+from lab.app import Behaviour, Check, Release
 from lab.waiting import wait_for
 from lab.world import World
 from tests.browser.conftest import OpenPage, overflows, shoot, violations
 
 expect.set_options(timeout=60_000)
+
+# A browser keeps a machine busy: a check that is late shall not count as a sick app.
+PATIENT = Check(timeout=20)
 
 
 def short(digest: str) -> str:
@@ -25,17 +28,18 @@ def paths(world: World, deployment: str) -> list[str]:
 
 
 def test_a_push_a_sick_push_and_the_way_back(world: World, open_page: OpenPage) -> None:
-    url = world.begin("web", Release("1"))
+    url = world.begin("web", Release("1", check=PATIENT))
     name = world.name("web")
     page = open_page(world.listener.admin)
     page.evaluate("window.stays = true")
     expect(page.get_by_role("heading", level=1)).to_have_text("The one target runs as it should")
 
     # A push appears, goes on and ends, and nobody reloads.
-    good = world.push("web", Release("2"))
+    good = world.push("web", Release("2", check=PATIENT))
     running = page.get_by_role("region", name="Under way")
     expect(running.get_by_role("link", name=name)).to_be_visible()
     expect(running.get_by_role("timer")).to_contain_text("It has to stay so for")
+    shoot(page, "live")
     expect(running).to_have_count(0)
     expect(page.get_by_role("region", name="Targets")).to_contain_text(short(good))
     expect(page.locator("#said")).to_contain_text(f"{name} succeeded")
@@ -87,10 +91,13 @@ def check_every_page(world: World, page: Page, sick: str) -> None:
     page.goto(f"{world.listener.admin}/#/{paths(world, taken_back)[2]}")
     page.locator(".logs").wait_for()
     shoot(page, "phone")
+    page.goto(f"{world.listener.admin}/#/pushes")
+    page.locator(".row.push").first.wait_for()
+    shoot(page, "phone-pushes")
 
 
 def test_a_target_is_paused_with_the_keyboard_alone(world: World, open_page: OpenPage) -> None:
-    world.begin("web", Release("1"))
+    world.begin("web", Release("1", check=PATIENT))
     name = world.name("web")
     page = open_page(world.listener.admin)
 

@@ -15,7 +15,7 @@ import { clockTime, STATES } from "./words.js";
 
 const PLACES = [["", "Targets"], ["history", "History"], ["pushes", "Pushes"], ["hosts", "Hosts"]];
 const PAGES = { "": overview, targets: target, deployments: deployment, history, pushes, hosts };
-const SLOW = 20_000; // how often "2 min ago" is looked at where nothing happens
+const SLOW = 30_000; // how often "2 min ago" is looked at where nothing happens
 
 const main = document.getElementById("main");
 const header = document.getElementById("header");

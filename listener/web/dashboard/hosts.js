@@ -23,7 +23,7 @@ function card(host) {
   return h("li", { key: host.name, class: `card ${away ? "alarm bad" : ""}` },
     h("h2", {}, host.name),
     h("p", { class: "verdict" }, badge(away ? "gone" : "alive", away ? "away" : "alive"),
-      h("span", { class: "muted" }, "last seen ", ago(host.last_seen))),
+      away && h("span", { class: "muted" }, "last seen ", ago(host.last_seen))),
     h("dl", { class: "facts" },
       fact("Engine", host.engine_version ?? "unknown"),
       fact("Targets", String(targets)),

@@ -102,14 +102,22 @@ export function take(kind, content) {
     case "push":
       state.pushes = new Map([[content.id, content], ...without(state.pushes, content.id)]);
       break;
-    case "host":
+    case "host": {
+      const known = state.hosts.get(content.name);
       state.hosts.set(content.name, content);
+      // Every few seconds a worker says that it lives: nothing of that is to be seen.
+      if (known?.alive && sameBut("last_seen", known, content)) return;
       break;
+    }
     case "host_removed":
       state.hosts.delete(content.name);
       break;
   }
   changed();
+}
+
+function sameBut(name, one, other) {
+  return JSON.stringify({ ...one, [name]: null }) === JSON.stringify({ ...other, [name]: null });
 }
 
 // A push that is told again, since it was matched, stays in its place.
