@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
+.PHONY: help screenshots setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-unit test-store: test-%:
 # These wait for containers most of the time, and each has a world of its own.
 test-fundamentals test-browser test-engine test-chaos: test-%:
 	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) --dist loadgroup tests/$*
+
+screenshots: export SCREENSHOTS = docs/screenshots
+screenshots: test-browser ## Take the pictures of the documentation anew
 
 test-engine-next: setup ## The stories and the engine level on a second, newer engine (needs root)
 	tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals tests/engine

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 OpenPage = Callable[..., Page]
 
@@ -18,9 +19,11 @@ _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
-SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / os.environ.get("SCREENSHOTS", ".work/screenshots")
 _PATIENCE = 60_000
 """Milliseconds until what a page is to show must be there; deployments take their time."""
+_TRIES = 8
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +50,23 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             page = context.new_page()
             page.on("pageerror", lambda problem: complaints.append(str(problem)))
             page.on("console", lambda said: _note(said.type, said.text, complaints))
-            page.goto(url)
-            page.get_by_role("heading", level=1).wait_for()
+            _arrive(page, url)
             return page
 
         yield make
     assert complaints == []
+
+
+def _arrive(page: Page, url: str) -> None:
+    """Chromium drops what it is loading when a network of the machine comes or goes, and those of
+    containers do.
+    """
+    for _ in range(_TRIES):
+        with suppress(Error):
+            page.goto(url)
+            page.get_by_role("heading", level=1).wait_for(timeout=_PATIENCE / _TRIES)
+            return
+    raise AssertionError(f"{url} does not load: {page.content()[:2000]}")
 
 
 def _note(kind: str, text: str, complaints: list[str]) -> None:
@@ -68,8 +82,8 @@ def violations(page: Page) -> str:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Keeps a picture for the documentation."""
-    SCREENSHOTS.mkdir(exist_ok=True)
+    """Keeps a picture; `make screenshots` puts those of the documentation in their place."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 

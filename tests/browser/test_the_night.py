@@ -11,6 +11,7 @@ from lab.app import Behaviour, Check, Release
 from lab.waiting import wait_for
 from lab.world import World
 from tests.browser.conftest import OpenPage, overflows, shoot, violations
+from tests.conftest import MakeWorld
 
 expect.set_options(timeout=60_000)
 
@@ -22,12 +23,16 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
+HOST = "docker-1"
+
+
 def paths(world: World, deployment: str) -> list[str]:
-    target = f"{world.name('web')}%40{world.session}"
+    target = f"{world.name('web')}%40{HOST}"
     return ["", f"targets/{target}", f"deployments/{deployment}", "history", "pushes", "hosts"]
 
 
-def test_a_push_a_sick_push_and_the_way_back(world: World, open_page: OpenPage) -> None:
+def test_a_push_a_sick_push_and_the_way_back(make_world: MakeWorld, open_page: OpenPage) -> None:
+    world = make_world(settings={"host": HOST})
     url = world.begin("web", Release("1", check=PATIENT))
     name = world.name("web")
     page = open_page(world.listener.admin)

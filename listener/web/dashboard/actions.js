@@ -22,9 +22,12 @@ export function deploymentActions(deployment) {
   const waits = deployment.state === "waiting" && /^waits for approval/.test(deployment.reason ?? "");
   return [
     waits && button("Approve …", () => approve(deployment), "primary"),
-    button("Cancel …", () => cancel(deployment)),
+    CANCELLABLE.has(deployment.state) && button("Cancel …", () => cancel(deployment)),
   ];
 }
+
+// From the swap on it goes to its end, one way or the other.
+const CANCELLABLE = new Set(["queued", "waiting", "pulling", "checking"]);
 
 const running = (target) => version(target.tag, target.digest);
 const goTo = (answer) => `#/deployments/${answer.id}`;

@@ -69,7 +69,7 @@ function row(target, tick) {
       h("span", { class: "small muted" }, `${imageName(target.image)} on ${target.host}`)),
     h("div", { class: "row-health" }, badge(target.health), stateOf(target)),
     h("div", { class: "row-what" }, version(target.tag, target.digest),
-      h("span", { class: "small muted" }, target.since ? lasting(target.since) : "not deployed by listener")),
+      h("span", { class: "small muted" }, target.since ? lasting(target.since) : target.state === "deploying" ? "not proven yet" : "not deployed by listener")),
     h("div", { class: "row-strip" }, strip(target.recent)));
   drawn.set(target, { tick, row: made });
   return made;

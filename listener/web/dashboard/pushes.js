@@ -34,7 +34,7 @@ export function view() {
       h("ul", { class: "rows" }, (refused ?? []).map((each) => h("li", { key: each.id, class: "row" },
         h("div", { class: "row-head" }, badge(each.code >= 400 ? "failed" : "skipped", `${each.code} ${each.outcome}`),
           h("span", {}, each.hook ? `hook ${each.hook}` : "no such hook")),
-        h("div", { class: "row-when small muted" }, ago(each.received_at), each.peer && ` from ${each.peer}`),
+        h("div", { class: "row-when small muted" }, each.count > 1 && `${each.count} times, last `, ago(each.received_at), each.peer && ` from ${each.peer}`),
         each.reason && h("p", { class: "reason small" }, each.reason))))),
   ];
 }
@@ -60,8 +60,24 @@ function matches(push) {
   }
   return h("ul", { class: "matches" }, push.matches.map((each) => h("li", {},
     each.deployment
-      ? [badge(state.deployments.get(each.deployment)?.state ?? "queued", null), deploymentLink(each.deployment, `${each.target} on ${each.host}`)]
-      : [badge("skipped", "not for"), `${each.target} on ${each.host}: ${each.reason}`])));
+      ? [outcome(each.deployment), deploymentLink(each.deployment, `${each.target} on ${each.host}`)]
+      : [badge("skipped", "not for"), ` ${each.target} on ${each.host}: ${each.reason}`])));
+}
+
+function outcome(id) {
+  const known = state.deployments.get(id);
+  return known && [badge(known.state), " "];
+}
+
+// The same request over and over is one line with a number.
+function grouped(deliveries) {
+  const groups = new Map();
+  for (const each of deliveries.filter((one) => one.pushes.length === 0)) {
+    const key = [each.hook, each.code, each.reason, each.peer].join(" ");
+    const known = groups.get(key);
+    groups.set(key, known ? { ...known, count: known.count + 1 } : { ...each, count: 1 });
+  }
+  return [...groups.values()].sort((a, b) => (b.code >= 400) - (a.code >= 400)).slice(0, 30);
 }
 
 function readRefused() {
@@ -69,7 +85,7 @@ function readRefused() {
   readAt = Date.now();
   get("deliveries?limit=200").then(
     ({ deliveries }) => {
-      refused = deliveries.filter((each) => each.pushes.length === 0).slice(0, 30);
+      refused = grouped(deliveries);
       problem = null;
       changed();
     },
