@@ -116,6 +116,7 @@ _NOT_FOR_SERVICES: dict[tuple[str, ...], tuple[object, ...]] = {
     ("release",): (),
     ("lifecycle",): ({},),
     ("parallelism",): (1, "1"),
+    ("rollout",): (),
     ("health", "http"): (),
     ("health", "tcp"): (),
     ("health", "exec"): (),
@@ -132,7 +133,7 @@ def not_for_services(target: Mapping[str, object]) -> Iterator[tuple[tuple[str, 
             section = section.get(key) if isinstance(section, Mapping) else None
         if section is None or section in harmless:
             continue
-        if path[0] in ("strategy", "parallelism"):
+        if path[0] in ("strategy", "parallelism", "rollout"):
             yield path, "is for Swarm to say: set it in the service's own update configuration"
         elif path[0] == "health":
             yield path, f"{_ANYWHERE}: give its image or service a health check instead"

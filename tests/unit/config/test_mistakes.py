@@ -32,6 +32,10 @@ MISTAKES = [
         "targets: {web: {service: shop_web,\n release: [migrate]}}",
         "2: targets.web.release: is not for a Swarm service, whose tasks run on any node",
     ),
+    (
+        "targets: {web: {service: shop_web,\n rollout: {group: web}}}",
+        "2: targets.web.rollout: is for Swarm to say: .* update configuration",
+    ),
     (TARGET + "\n rollout: {parallelism: 2}}}", "2: targets.web.rollout.group: is missing"),
     (
         TARGET + "\n rollout: {group: a b}}}",
