@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help screenshots setup parts lint test bench fuzz demo chaos lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
+.PHONY: help screenshots setup parts lint test bench fuzz demo chaos docs lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench: setup ## Measure, each figure as a ratio within one run
 fuzz: $(BIN)/.ready ## Hostile requests for every provider (FUZZ_SECONDS=600)
 	@$(BIN)/pip install -qq --group fuzz
 	@$(BIN)/python -m tests.fuzz
+
+docs: $(BIN)/.ready ## Build the documentation as a site: build/site
+	tools/configuration-reference
+	@$(BIN)/pip install -qq --group docs
+	$(BIN)/mkdocs build --strict --quiet
 
 lock: $(BIN)/.ready ## Lock what the image is built from: requirements.lock, with hashes
 	@$(BIN)/pip install -qq uv

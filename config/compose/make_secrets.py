@@ -1,4 +1,4 @@
-"""Makes the secrets that the services of docker-compose.yml share, once: what is there stays.
+"""Makes the secrets that the services of docker-compose.yml share; what is there stays.
 
 Run by the service `secrets` as the user of the program, with the directory to write to:
 
@@ -13,6 +13,15 @@ import hashlib
 import secrets
 import sys
 from pathlib import Path
+
+# As docs/redis.md has it.
+RIGHTS = (
+    "resetchannels ~listener:* -@all +client|setname +config|get +del +eval +evalsha +exists "
+    "+expire +get +hdel +hget +hgetall +hkeys +hset +hsetnx +hvals +info +mget +script|load "
+    "+set +time +ttl +wait +xack +xadd +xdel +xgroup|create +xgroup|destroy +xinfo|groups "
+    "+xinfo|stream +xlen +xpending +xrange +xread +xreadgroup +xrevrange +xtrim +zadd +zrange "
+    "+zrangebyscore +zrem +zrevrangebylex"
+)
 
 REGISTRY = """\
 version: 0.1
@@ -38,8 +47,9 @@ def main(directory: Path) -> None:
     made = once(directory / "redis", f"redis://listener:{password}@redis:6379/0\n", 0o600)
     password = made.partition("listener:")[2].partition("@")[0]
     digest = hashlib.sha256(password.encode()).hexdigest()
-    rights = "~listener:* &* +@all -@admin +config|get"
-    acl = f"user default off\nuser listener on #{digest} {rights}\n"
+    acl = f"user default off\nuser listener on #{digest} {RIGHTS}\n"
+    # A newer release may need other rights; Redis reads them when it starts.
+    (directory / "users.acl").unlink(missing_ok=True)
     once(directory / "users.acl", acl, 0o644)
     once(directory / "admin", f"{secrets.token_urlsafe(24)}\n", 0o600)
     token = once(directory / "hook", f"{secrets.token_urlsafe(24)}\n", 0o600)

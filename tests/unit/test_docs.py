@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 from typing import get_args
 
@@ -163,3 +164,10 @@ def test_the_compose_file_publishes_nothing_but_the_hooks_to_other_machines() ->
     assert [port for port in published if not port.startswith("127.0.0.1:")] == [
         "${LISTENER_PORT:-8080}:8080"
     ]
+
+
+def test_the_compose_file_gives_its_user_of_redis_the_documented_rights() -> None:
+    documented = re.search(r">PASSWORD (.*)", (ROOT / "docs/redis.md").read_text())
+    made = runpy.run_path(str(ROOT / "config/compose/make_secrets.py"))
+    assert documented is not None
+    assert made["RIGHTS"] == documented[1]
