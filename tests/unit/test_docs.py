@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
 from pathlib import Path
 from typing import get_args
 
@@ -171,3 +172,18 @@ def test_the_compose_file_gives_its_user_of_redis_the_documented_rights() -> Non
     made = runpy.run_path(str(ROOT / "config/compose/make_secrets.py"))
     assert documented is not None
     assert made["RIGHTS"] == documented[1]
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    missing = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"))
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert not missing
+
+
+def test_the_reference_has_every_key_of_the_schema() -> None:
+    done = subprocess.run([ROOT / "tools/configuration-reference", "--check"], check=False)
+    assert done.returncode == 0, "tools/configuration-reference makes it anew"
