@@ -54,7 +54,12 @@ class Shipped:
         command = ["docker", "compose", "-p", self.name, "-f", str(ROOT / "docker-compose.yml")]
         env = {**os.environ, **self.engine.env, **self.env, **(env or {})}
         done = subprocess.run(
-            [*command, *arguments], env=env, capture_output=True, text=True, timeout=LONG
+            [*command, *arguments],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=LONG,
+            check=False,
         )
         if done.returncode:
             raise EngineTrouble(f"docker compose {arguments}: {done.stderr}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -187,3 +188,10 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
 def test_the_reference_has_every_key_of_the_schema() -> None:
     done = subprocess.run([ROOT / "tools/configuration-reference", "--check"], check=False)
     assert done.returncode == 0, "tools/configuration-reference makes it anew"
+
+
+def test_everything_that_the_program_needs_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[\[<>=;]", one)[0].lower() for one in project["dependencies"]}
+    locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert needed <= set(locked), "make lock"
