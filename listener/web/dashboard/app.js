@@ -48,6 +48,7 @@ function draw() {
 // A new page is read from its heading on.
 function arrive() {
   const first = shownAt === null;
+  if (first) performance.mark("drawn");
   shownAt = location.hash;
   if (first) return;
   scrollTo(0, 0);
