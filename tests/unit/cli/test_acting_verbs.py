@@ -78,6 +78,7 @@ async def test_rollback_goes_where_it_is_told(shell: Shell, panel: Panel) -> Non
 
 async def test_deploy_says_why_nothing_begins_yet(shell: Shell, panel: Panel) -> None:
     await panel.publish(a_view(), seconds_ago=600)
+    await panel.away()
     await shell.run("pause", "web", "--reason", "Friday")
     end = await shell.run("deploy", "web")
     assert end.code == 0
