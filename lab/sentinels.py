@@ -71,9 +71,9 @@ class Sentineled(Server):
         wait_for(promoted, "the Sentinels promote a replica", timeout=40)
         return self.master
 
-    def wait_for_a_replica(self) -> None:
-        """Returns once one follows the master."""
-        wait_for(lambda: self._replicas(self.master.port), "a replica follows")
+    def wait_for_replicas(self) -> None:
+        """Returns once both follow the master."""
+        wait_for(lambda: self._replicas(self.master.port) == 2, "both replicas follow", timeout=60)
 
     def _replicas(self, port: int) -> int:
         return str(self._ask(port, "info", "replication")).count("state=online")

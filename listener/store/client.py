@@ -72,7 +72,7 @@ class Store:
         client.response_callbacks.clear()
         self._scripts: dict[str, AsyncScript] = {}
         self._met = False
-        self._replicated = False
+        self._replicas = 0
 
     @property
     def where(self) -> str:
@@ -104,13 +104,13 @@ class Store:
     async def run(self, script: str, names: Sequence[str], arguments: Sequence[Argument]) -> Reply:
         """One script of `scripts`, by its digest; loaded first where the server lacks it.
 
-        Where the server has replicas it answers only once one of them has what was written, and
-        raises `Unavailable` where none says so in time: then it is written here, and perhaps lost
-        by a failover.
+        Where the server has replicas it answers only once those that follow have what was written,
+        and raises `Unavailable` where none says so in time: then it is written here, and perhaps
+        lost by a failover.
         """
         async with self._faults():
             await self._meet()
-            if self._replicated:
+            if self._replicas:
                 return await self._run_replicated(script, names, arguments)
             if script not in self._scripts:
                 self._scripts[script] = self._client.register_script(script)
@@ -130,6 +130,8 @@ class Store:
         await self.confirm_master()
         async with self._faults():
             await self._meet()
+            # INFO alone is answered also by a server that still loads its data.
+            await self._execute("GET", keys.SCHEMA)
             await self._look_for_replicas()
 
     async def close(self) -> None:
@@ -147,10 +149,12 @@ class Store:
         async with self._client.pipeline(transaction=False) as pipeline:
             # The text itself: a replica that was just promoted knows no digest.
             pipeline.execute_command("EVAL", script, len(names), *names, *arguments)
-            pipeline.execute_command("WAIT", 1, round(REPLICA_TIMEOUT * 1000))
+            # All that follow: Sentinels may promote the one that is a moment behind the others.
+            pipeline.execute_command("WAIT", self._replicas, round(REPLICA_TIMEOUT * 1000))
             answer, copies = await pipeline.execute()
-        if copies < 1:
+        if copies < self._replicas:
             await self._look_for_replicas()
+        if copies < 1:
             raise Unavailable(
                 f"no replica of Redis at {self.where} took a write within {REPLICA_TIMEOUT:g} s"
             )
@@ -175,7 +179,7 @@ class Store:
             facts = str(await self._execute("INFO", "replication"))
         except ResponseError:  # not allowed here
             facts = ""
-        self._replicated = any(int(lag) <= REPLICA_LAG for lag in _REPLICA.findall(facts))
+        self._replicas = sum(int(lag) <= REPLICA_LAG for lag in _REPLICA.findall(facts))
 
     @asynccontextmanager
     async def _faults(self) -> AsyncIterator[None]:

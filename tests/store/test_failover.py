@@ -32,7 +32,7 @@ def sentineled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sentineled]
 
 @pytest.fixture
 async def store(sentineled: Sentineled) -> AsyncIterator[Store]:
-    sentineled.wait_for_a_replica()
+    sentineled.wait_for_replicas()
     found = await connect(sentineled.url)
     yield found
     await found.close()

@@ -131,7 +131,7 @@ async def test_a_server_that_still_loads(server: Server, own_store: Store) -> No
         except Unavailable as fault:
             said.add(str(fault))
     await starting
-    assert [text for text in said if "loading" in text]
+    assert [text for text in said if "loading" in text], said
     await append(own_store)
     assert await own_store.call("XLEN", keys.PUSHES) == 2
 
