@@ -73,6 +73,6 @@ class SwarmWorker(Worker):
         self._problem = problem
         if problem is None:
             self._metrics.worker_up(self.settings.host, True)
-        else:
+        elif self._cluster:
             # Another manager's worker may be up for it.
             self._metrics.worker_forgotten(self.settings.host)

@@ -62,7 +62,7 @@ class Worker:
 
     async def run(self) -> None:
         """Holds the lease whenever it can, and works while it holds it."""
-        self._metrics.worker_up(self.settings.host, False)
+        self._told(self._problem)
         engine = Engine(self.settings.engine)
         try:
             while not self._stopping.is_set():
