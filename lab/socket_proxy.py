@@ -123,7 +123,8 @@ def _rule(method: str, path: str) -> str:
     first = path.split("/")[1]
     pattern = re.escape(path).replace(r"\*", _NAMED.get(first, "[^/]+")).replace("\\-", "-")
     regex = f"^{method} (/v[0-9.]+)?{pattern}$"
-    return f'    acl allowed var(txn.call) -m reg "{regex}" # {method} {path}'
+    # In double quotes HAProxy would take what follows a $ for a variable.
+    return f"    acl allowed var(txn.call) -m reg '{regex}' # {method} {path}"
 
 
 _CONFIGURATION = """\
