@@ -5,7 +5,7 @@ CODE := listener lab demo bench tests
 # The tests of single rooms are free in their types; what all of them stand on is not.
 TYPED := listener lab demo bench tests/conftest.py tests/fundamentals
 # Tests that are under way at the same time; they wait for containers most of the time.
-WORKERS ?= 4
+WORKERS ?= 3
 CHOSEN = -m "not thorough"
 PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
@@ -41,7 +41,7 @@ test-unit test-store: test-%:
 	$(PYTEST) tests/$*
 # These wait for containers most of the time, and each has a world of its own.
 test-fundamentals test-browser test-engine test-chaos: test-%:
-	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) --dist loadgroup tests/$*
+	$(BIN)/python -m lab.shared_engine $(PYTEST) $(CHOSEN) -n $(WORKERS) tests/$*
 
 screenshots: export SCREENSHOTS = docs/screenshots
 screenshots: test-browser ## Take the pictures of the documentation anew

@@ -12,8 +12,6 @@ from lab.redis_server import RedisServer
 from lab.waiting import wait_for
 from tests.conftest import MakeCluster
 
-pytestmark = pytest.mark.xdist_group("swarm")
-
 FORWARD = ["before-update", "update", "before-follow", "follow", "watch", "before-commit", "commit"]
 BACK = ["follow", "before-revert", "revert", "before-revert_watch", "revert_watch", "clean"]
 TELLING = {"update", "before-revert"}

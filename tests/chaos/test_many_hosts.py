@@ -14,9 +14,6 @@ from lab.fleet import APP, NAMES, Fleet
 from lab.hosts import Hosts
 from lab.waiting import wait_for
 
-# Three engines for all of them.
-pytestmark = pytest.mark.xdist_group("hosts")
-
 MakeFleet = Callable[[Mapping[str, str]], Fleet]
 ROLLOUT = {"listener.rollout.group": "web"}
 WITH_ROLLBACK = {**ROLLOUT, "listener.rollout.on_failure": "rollback"}

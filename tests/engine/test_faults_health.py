@@ -19,9 +19,6 @@ from lab.engine import Engine
 from lab.waiting import wait_for
 from lab.world import World
 
-# One world, with all its containers, for all of them.
-pytestmark = pytest.mark.xdist_group("verdicts")
-
 
 @dataclass(frozen=True)
 class Row:

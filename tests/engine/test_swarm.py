@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from lab.app import Behaviour, Release
 from lab.cluster import Cluster
 from lab.waiting import wait_for
 from tests.conftest import MakeCluster
-
-pytestmark = pytest.mark.xdist_group("swarm")
 
 
 def ended(cluster: Cluster, app: str, release: Release) -> tuple[str, dict[str, Any]]:
