@@ -114,7 +114,8 @@ def test_warm_moves_a_published_port_and_leaves_a_faithful_container(
     assert list(after["NetworkSettings"]["Networks"]) == [network]
     assert "shop" in after["NetworkSettings"]["Networks"][network]["Aliases"]
     networks = world.engine.docker("network", "ls", "--format", "{{.Name}}").split()
-    assert [name for name in networks if name.startswith("listener-warm-")] == []
+    mine = f"-{world.name('web')}"
+    assert [name for name in networks if name.startswith("listener-warm-") and mine in name] == []
     # A restart keeps it so.
     world.engine.docker("restart", "-t", "1", world.name("web"))
     wait_for(lambda: http.what_answers(f"http://127.0.0.1:{port}/") == "2", "it is back")
