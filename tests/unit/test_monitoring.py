@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from lab.process import program
 from listener.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "config" / "prometheus").glob("[ad]*.yml"))
 BOARD: dict[str, Any] = json.loads((ROOT / "config" / "grafana" / "listener.json").read_text())
 REFERENCE = (ROOT / "docs" / "metrics.md").read_text()
-PROMTOOL = shutil.which("promtool")
-with_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 
 
 def families() -> dict[str, str]:
@@ -55,12 +52,11 @@ def expressions() -> list[str]:
 
 
 def promtool(*arguments: str) -> None:
-    assert PROMTOOL is not None
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
+    command = [program("promtool"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@with_promtool
 def test_promtool_takes_the_rules_and_they_fire_as_told() -> None:
     promtool("check", "rules", *map(str, RULES))
     promtool("check", "config", str(ROOT / "config" / "prometheus" / "scrape.yml"))
@@ -92,7 +88,6 @@ def test_rules_and_dashboard_ask_only_for_what_there_is() -> None:
         assert named(text) - {"listener"} <= known
 
 
-@with_promtool
 def test_the_expressions_of_the_dashboard_are_promql(tmp_path: Path) -> None:
     rules = [
         {"record": f"panel:{number}", "expr": expr.replace("$__rate_interval", "5m")}
