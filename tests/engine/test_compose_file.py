@@ -36,6 +36,7 @@ class Shipped:
             "LISTENER_ADMIN_PORT": str(free_port()),
             "DEMO_PORT": str(self.port),
             "LISTENER_SOCKET": str(engine.socket),
+            "LISTENER_PROXY_SOCKET": str(engine.socket),
             "DOCKER_GID": str(engine.socket.stat().st_gid),
         }
 

@@ -58,15 +58,16 @@ def test_it_replaces_itself_again_and_again(contained: Contained) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sick", "because"),
+    ("sick", "because", "last_words"),
     [
-        ({"entrypoint": ("-c", "raise SystemExit('no such column')")}, "restarts"),
-        ({"check": ("-c", "raise SystemExit('not well')")}, "not well"),
+        # It may be unhealthy before it has said anything.
+        ({"check": ("-c", "raise SystemExit('not well')")}, "not well", ""),
+        ({"entrypoint": ("-c", "raise SystemExit('no such column')")}, "restarts", "no such column"),
     ],
-    ids=["exits", "unhealthy"],
+    ids=["unhealthy", "exits"],
 )
 def test_a_sick_version_of_itself_is_taken_back(
-    contained: Contained, sick: dict[str, tuple[str, ...]], because: str
+    contained: Contained, sick: dict[str, tuple[str, ...]], because: str, last_words: str
 ) -> None:
     world = contained.world
     contained.begin("web")
@@ -77,7 +78,8 @@ def test_a_sick_version_of_itself_is_taken_back(
 
     assert done["state"] == "rolled_back", done
     assert because in done["reason"]
-    assert world.listener.api(f"deployments/{done['id']}")["logs"]
+    logs = world.listener.api(f"deployments/{done['id']}")["logs"]
+    assert last_words in "\n".join(logs)
     assert world.container(APP)["Id"] == before
     assert world.container(APP)["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert not world.leftovers(APP)
