@@ -135,7 +135,10 @@ class Listener(Server):
     def api(self, path: str, content: object | None = None) -> Any:
         """GET /api/v1/PATH, or POST where there is content; raises AssertionError on an error."""
         url = f"{self.admin}/api/v1/{path}"
-        answer = http.get(url) if content is None else http.post_json(url, content)
+        if content is None:
+            answer = http.request("GET", url, headers=self._proof())
+        else:
+            answer = http.post_json(url, content, self._proof())
         if answer.status >= 400:
             raise AssertionError(f"{url} answered {answer.status}: {answer.text}")
         return answer.json
@@ -180,10 +183,14 @@ class Listener(Server):
         wait_for(ended, "every deployment ends", timeout=timeout)
         return self.deployments()
 
+    def metrics(self) -> str:
+        """The page for Prometheus."""
+        return http.request("GET", f"{self.admin}/metrics", headers=self._proof()).text
+
     def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples of a name that bear at least these labels; 0 where none does."""
         total = 0.0
-        for family in text_string_to_metric_families(http.get(f"{self.admin}/metrics").text):
+        for family in text_string_to_metric_families(self.metrics()):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     total += sample.value
@@ -200,6 +207,10 @@ class Listener(Server):
             timeout=timeout,
             check=False,
         )
+
+    def _proof(self) -> dict[str, str]:
+        token = self.settings["admin"].get("token")
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _command(self, verb: str) -> list[str]:
         return [*self._inside, *_LISTENER, verb, "--config", str(self.file)]

@@ -87,8 +87,9 @@ class _Apprise:
     def __init__(self, notifier: Notifier) -> None:
         from apprise import Apprise
 
-        # What it logs has the address in it.
-        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        # What they log has the address in it.
+        for name in ("apprise", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._apprise = Apprise()
         self._apprise.add(notifier.url.get_secret_value())
         self._name = notifier.name

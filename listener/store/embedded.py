@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 20.0
 """Seconds for an orphan to answer or to end, and for a server to stop."""
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ")
 _LOOK_EVERY = 0.02
 _WATCH_EVERY = 0.2
 _LONGEST_PATH = 107
@@ -154,6 +155,8 @@ class EmbeddedRedis:
                     stdout=output,
                     stderr=output,
                     cwd=self.state_dir,
+                    # Ours may hold secrets, which it has no use for.
+                    env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                     start_new_session=True,
                     # The child's life holds the lock, whatever becomes of us.
                     pass_fds=(lock,),

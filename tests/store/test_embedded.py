@@ -72,6 +72,15 @@ async def test_it_starts_durable_and_private(embedded: EmbeddedRedis, directory:
     await store.close()
 
 
+async def test_it_is_not_given_the_secrets_in_our_environment(
+    embedded: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_TOKEN", "a-secret")
+    await embedded.start()
+    given = Path(f"/proc/{embedded.pid}/environ")
+    assert b"a-secret" not in await asyncio.to_thread(given.read_bytes)
+
+
 async def test_data_outlive_a_stop(embedded: EmbeddedRedis) -> None:
     for count in (1, 2):
         store = await connect(await embedded.start())

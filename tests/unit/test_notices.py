@@ -25,9 +25,13 @@ def service() -> Iterator[tuple[int, list[dict[str, str]]]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            if self.path == "/moved":
+                self.send_response(307)
+                self.send_header("Location", "/")
+                return self.end_headers()
             got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
-            self.end_headers()
+            return self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
 
@@ -98,3 +102,10 @@ async def test_a_failure_holds_no_secret(
     with pytest.raises(NotTaken) as caught:
         await sent(notifier)
     assert "hush" not in str(caught.value) + caplog.text + repr(Notifier.model_validate(notifier))
+
+
+async def test_a_webhook_leads_nowhere_else(service: tuple[int, list[dict[str, str]]]) -> None:
+    port, got = service
+    with pytest.raises(NotTaken, match="answered 307"):
+        await sent({"url": f"http://127.0.0.1:{port}/moved", "signing_secret": "hush"})
+    assert not got
