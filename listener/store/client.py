@@ -31,7 +31,7 @@ from listener.store.errors import NewerSchema, Unavailable
 from listener.store.sentinels import Sentinels
 
 SCHEMA = 1
-"""The layout of keys and records that this release reads and writes."""
+"""The layout of keys and records that this release writes; it reads all earlier ones as well."""
 
 CONNECT_TIMEOUT = 2.0
 COMMAND_TIMEOUT = 5.0
@@ -171,6 +171,9 @@ class Store:
                 f"the data in Redis at {self.where} has layout {found}, this release knows"
                 f" {SCHEMA}: start a newer release, or use another database"
             )
+        if found is not None and int(found) < SCHEMA:
+            # From here on there may be records that an earlier release cannot read.
+            await self._execute("SET", keys.SCHEMA, SCHEMA)
         await self._look_for_replicas()
         self._met = True
 
