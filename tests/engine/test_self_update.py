@@ -62,7 +62,11 @@ def test_it_replaces_itself_again_and_again(contained: Contained) -> None:
     [
         # It may be unhealthy before it has said anything.
         ({"check": ("-c", "raise SystemExit('not well')")}, "not well", ""),
-        ({"entrypoint": ("-c", "raise SystemExit('no such column')")}, "restarts", "no such column"),
+        (
+            {"entrypoint": ("-c", "raise SystemExit('no such column')")},
+            "restarts",
+            "no such column",
+        ),
     ],
     ids=["unhealthy", "exits"],
 )
