@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help screenshots setup parts lint test bench fuzz demo chaos docs lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
+.PHONY: help screenshots setup parts lint test bench bench-peers load fuzz demo chaos docs lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,14 @@ chaos: test-chaos ## All kills, 50 at random instead of 12, and ten minutes of e
 bench: setup ## Measure, each figure as a ratio within one run
 	@tools/install-parts bench
 	$(BIN)/python -m bench.run
+
+bench-peers: setup ## Measure what a user would pick instead, beside it: the table of docs/benchmarks.md
+	@tools/install-parts bench
+	$(BIN)/python -m bench.peers
+
+load: setup ## A thousand hooks a second, and a day of a push a minute to fifty targets
+	@tools/install-parts bench
+	$(BIN)/python -m bench.run storm day
 
 fuzz: $(BIN)/.ready ## Hostile requests for every provider (FUZZ_SECONDS=600)
 	@$(BIN)/pip install -qq --group fuzz

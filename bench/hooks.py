@@ -58,7 +58,12 @@ def event(number: str) -> dict[str, object]:
 
 
 def measure(directory: Path) -> list[Figure]:
-    """Both comparisons; every server is pinned to the first core, load and Redis to the second."""
+    """Both comparisons."""
+    return _figures(**loads(directory))
+
+
+def loads(directory: Path, rounds: int = _ROUNDS) -> dict[str, list[Load]]:
+    """What each server took; all are pinned to the first core, load and Redis to the second."""
     token, secret = secrets.token_hex(16), secrets.token_hex(16)
     head, tail = json.dumps(event("NUMBER")).split("NUMBER")
     signature = hmac.new(secret.encode(), _IMAGE.encode(), hashlib.sha256).hexdigest()
@@ -76,11 +81,11 @@ def measure(directory: Path) -> list[Figure]:
             "proved": Server(listener.public, listener.pid, Request("/hooks/ci", signed, _IMAGE)),
             "theirs": Server(*webhook, Request("/hooks/true", signed, _IMAGE)),
         }
-        loads: dict[str, list[Load]] = {name: [] for name in servers}
-        for _ in range(_ROUNDS):
+        taken: dict[str, list[Load]] = {name: [] for name in servers}
+        for _ in range(rounds):
             for name, server in servers.items():
-                loads[name].append(drive(directory, server))
-    return _figures(**loads)
+                taken[name].append(drive(directory, server))
+    return taken
 
 
 def _pin(process: Process, core: int) -> None:

@@ -15,6 +15,19 @@ CONNECTIONS = 16
 
 _SCRIPT = """
 local number = 0
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int, moment *);")
+local at, began, due = ffi.new("moment"), nil, 0
+local function now()
+  ffi.C.clock_gettime(1, at)
+  return tonumber(at.s) * 1000 + tonumber(at.ns) / 1e6
+end
+local function paced()
+  began = began or now()
+  due = due + 1000 / RATE
+  return math.max(0, began + due - now())
+end
+if RATE > 0 then delay = paced end
 wrk.method = "POST"
 HEADERS
 local head, tail = [==[HEAD]==], [==[TAIL]==]
@@ -57,14 +70,16 @@ class Load:
     per_second: float
     cpu: float
     p99: float
+    answered: int
     errors: int
 
 
-def drive(directory: Path, server: Server, *, seconds: int = 1) -> Load:
-    """Posts as fast as sixteen connections take it."""
+def drive(directory: Path, server: Server, *, seconds: int = 1, rate: int = 0) -> Load:
+    """Posts as fast as sixteen connections take it, or so many a second."""
     request = server.request
     values = {
         "HEADERS": "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in request.headers.items()),
+        "RATE": str(rate),
         "PREFIX": secrets.token_hex(4),
         "COUNTED": "false" if request.tail is None else "true",
         "HEAD": request.head,
@@ -92,5 +107,6 @@ def drive(directory: Path, server: Server, *, seconds: int = 1) -> Load:
         per_second=result["requests"] / result["seconds"],
         cpu=used / result["requests"],
         p99=result["p99"],
+        answered=result["requests"] - result["errors"],
         errors=result["errors"],
     )

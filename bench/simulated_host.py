@@ -23,14 +23,14 @@ _SHARED_BY = 3
 _DIGEST = "sha256:" + "5" * 64
 
 
-def a_push(number: int, targets: int) -> Push:
-    """One push of many; each is for about three targets of all."""
+def a_push(number: int, targets: int, shared_by: int = _SHARED_BY) -> Push:
+    """One push of many; each is for about `shared_by` targets of all."""
     now = utc_now()
     return Push(
         id=timed_id("p", now),
         hook="private",
         provider="distribution",
-        image=_image(number, targets),
+        image=_image(number, targets, shared_by),
         tag="latest",
         digest=f"sha256:{number:064x}",
         actor="ci",
@@ -53,22 +53,35 @@ def a_delivery(push: Push) -> Delivery:
     )
 
 
-def _image(number: int, targets: int) -> str:
-    return f"registry.example.com/team/app-{number % max(1, targets // _SHARED_BY):06}"
+def _image(number: int, targets: int, shared_by: int) -> str:
+    return f"registry.example.com/team/app-{number % max(1, targets // shared_by):06}"
 
 
 class SimulatedHost:
-    """One host of `size`, with `targets` targets; `taken` counts the pushes that it has taken."""
+    """One host of `size`, with `targets` targets; `taken` counts the pushes that it has taken.
 
-    def __init__(self, name: str, targets: int, size: int) -> None:
+    One image is run by `shared_by` targets. With `deploys` it also does what it has queued, and
+    writes the journal each time after so many steps.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        targets: int,
+        size: int,
+        *,
+        shared_by: int = _SHARED_BY,
+        deploys: int = 0,
+    ) -> None:
         self.name, self.targets, self.taken = name, targets, 0
+        self._deploys = deploys
         first = int(name[1:] or 0) * targets
         self._targets = [
             Target(
                 name=f"app-{number}",
                 host=name,
                 settings=TargetSettings(),
-                image=_image(first + number, size * targets),
+                image=_image(first + number, size * targets, shared_by),
                 policy=TagPolicy(exact="latest"),
             )
             for number in range(targets)
@@ -98,9 +111,11 @@ class SimulatedHost:
 
     async def deploy(self) -> None:
         """A whole deployment, as it is recorded."""
-        target = self._targets[0]
-        deployment = self._deployment(target, None)
+        deployment = self._deployment(self._targets[0], None)
         await self._lanes.place([deployment])
+        await self._do(self._targets[0], deployment)
+
+    async def _do(self, target: Target, deployment: Deployment, at_once: int = 1) -> None:
         await self._lanes.take(deployment)
         old = OldContainer(
             id="c" * 64,
@@ -113,9 +128,12 @@ class SimulatedHost:
             was_healthy=True,
         )
         journal = Journal(deployment=deployment, target=target, phase=Phase.RESOLVE, old=old)
-        for number in range(12):
-            step = Step(name=f"step-{number}", started_at=utc_now(), finished_at=utc_now())
-            facts = {"steps": (*journal.deployment.steps, step)}
+        for number in range(0, 12, at_once):
+            steps = [
+                Step(name=f"step-{one}", started_at=utc_now(), finished_at=utc_now())
+                for one in range(number, number + at_once)
+            ]
+            facts = {"steps": (*journal.deployment.steps, *steps)}
             changed = journal.deployment.model_copy(update=facts)
             journal = journal.model_copy(update={"deployment": changed})
             await self._ledger.save(journal)
@@ -150,6 +168,8 @@ class SimulatedHost:
                 await self._lanes.place([one for _, one in queued], pushes=[ack])
             else:
                 nobodys.append(ack)
+            if self._deploys:
+                await asyncio.gather(*(self._do(*one, self._deploys) for one in queued))
         if nobodys:
             await self._lanes.place([], pushes=nobodys)
         self.taken += len(entries)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import select
 import socket
 import struct
 import subprocess
@@ -25,7 +26,8 @@ from lab.waiting import wait_for
 
 _NAME_SERVER = ("127.0.0.11", 53)
 _PATIENCE = 2.0
-_BETWEEN_TRIES = 0.05
+# As long as HAProxy waits before it tries the same server again.
+_BETWEEN_TRIES = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class Neighbour:
         return self.begins(name, seconds=seconds, rate=rate).ends()
 
     def begins(self, name: str, *, seconds: float, rate: float = 100, repeats: int = 0) -> Watching:
-        """Begins to ask; what was seen comes when the time is up.
+        """Returns once it begins to ask; what was seen comes when the time is up.
 
-        `repeats` is how often a request that failed is tried again, as a proxy does.
+        `repeats` is how often a connection that failed is tried again, as a proxy does.
         """
         command = [
             *("nsenter", "-t", str(self._pid), "-n"),
@@ -76,19 +78,31 @@ class Neighbour:
             *(str(rate), str(repeats)),
         ]
         here = Path(__file__).parents[1]
-        return Watching(subprocess.Popen(command, stdout=subprocess.PIPE, cwd=here))
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=here)
+        assert process.stdout
+        process.stdout.readline()
+        return Watching(process)
 
 
 class Watching:
-    """A client that asks in the background."""
+    """A client that asks in the background, at most as long as this process lives."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def ends(self) -> Seen:
         """What it saw, once its time is up."""
-        said, _ = self._process.communicate()
+        assert self._process.stdout
+        said = self._process.stdout.read()
+        self._process.wait()
         return Seen(**json.loads(said))
+
+    def stops(self) -> Seen:
+        """What it saw until now; its time is up."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        return self.ends()
 
 
 def _look_up(name: str) -> str:
@@ -107,8 +121,21 @@ def _look_up(name: str) -> str:
     return socket.inet_ntoa(answer[-4:])
 
 
-def _ask(name: str) -> str:
-    connection = http.client.HTTPConnection(_look_up(name), PORT, timeout=_PATIENCE)
+def _connected(name: str, repeats: int) -> http.client.HTTPConnection:
+    for left in reversed(range(repeats + 1)):
+        try:
+            connection = http.client.HTTPConnection(_look_up(name), PORT, timeout=_PATIENCE)
+            connection.connect()
+            break
+        except OSError:
+            if not left:
+                raise
+            time.sleep(_BETWEEN_TRIES)
+    return connection
+
+
+def _ask(name: str, repeats: int) -> str:
+    connection = _connected(name, repeats)
     try:
         connection.request("GET", "/", headers={"Host": name})
         response = connection.getresponse()
@@ -122,23 +149,15 @@ def _ask(name: str) -> str:
     return said
 
 
-def _ask_again(name: str, repeats: int) -> str:
-    for _ in range(repeats):
-        try:
-            return _ask(name)
-        except OSError:
-            time.sleep(_BETWEEN_TRIES)
-    return _ask(name)
-
-
 def _main(name: str, seconds: float, rate: float, repeats: int) -> None:
     answers: Counter[str] = Counter()
     failures: list[str] = []
+    print("it begins", flush=True)
     began = last = time.monotonic()
     gap, turn = 0.0, 0
     while True:
         try:
-            answers[_ask_again(name, repeats)] += 1
+            answers[_ask(name, repeats)] += 1
             now = time.monotonic()
             gap, last = max(gap, now - last), now
         except OSError as problem:
@@ -148,7 +167,9 @@ def _main(name: str, seconds: float, rate: float, repeats: int) -> None:
         due = began + turn / rate
         if due > began + seconds:
             break
-        time.sleep(max(0.0, due - time.monotonic()))
+        # Whoever started us closes this pipe to have done, and does so by dying too.
+        if select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
+            break
     print(json.dumps({"answers": answers, "failures": failures, "gap": gap}))
 
 
