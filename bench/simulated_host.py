@@ -12,8 +12,9 @@ from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import Deployment, State, Step, Trigger, new_deployment_id
 from listener.model.journal import Journal, OldContainer, Phase
 from listener.model.push import Match, Push
-from listener.model.target import Good, HostView, Memory, TagPolicy, Target, TargetSettings
-from listener.model.target import TargetView as View
+from listener.model.target import Good, Memory, TagPolicy, Target, TargetSettings
+from listener.model.view import HostView
+from listener.model.view import TargetView as View
 from listener.store import Archive, Lease, Ledger, PushAck, PushLog, Store, Unavailable, connect
 from listener.worker.lanes import Lanes, ended_early
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Step, Trigger, new_deployment_id
-from listener.model.target import Good, HostView, LastDeployment, Memory, TargetView
+from listener.model.target import Good, Memory
+from listener.model.view import HostView, LastDeployment, TargetView
 from listener.store import Archive, Lease, Ledger, Store, connect
 
 _STEPS = (

@@ -21,23 +21,16 @@ from aiohttp import web
 from listener import __version__
 from listener.config import Address, ConfigError, Settings, changes, load
 from listener.logs import set_up_logs
-from listener.matching import explained
-from listener.model.push import Push
-from listener.model.target import TargetView
+from listener.observer import Observer
 from listener.store import (
     AlreadyRunning,
-    Archive,
-    Durability,
     EmbeddedError,
     EmbeddedRedis,
-    Fleet,
     NewerSchema,
     PushLog,
     Store,
-    Unavailable,
     WorkerLock,
     connect,
-    durability,
     instance,
 )
 from listener.telemetry import Metrics
@@ -51,8 +44,6 @@ from listener.worker import SwarmWorker, Worker
 log = structlog.get_logger(__name__)
 
 Role = Literal["serve", "work"]
-_LOOK_EVERY = 2.0
-_DURABILITY_EVERY = 30.0
 _FAILED, _WRONG = 1, 2
 # So long a connection may be without a whole request: silent, or sending it byte by byte.
 _SILENT = 30.0
@@ -103,13 +94,9 @@ class _Process:
         self._roles = roles
         self._config_path = config_path
         self._metrics = Metrics()
+        self._observer = Observer(self._metrics)
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
-        self._views: list[TargetView] = []
-        self._queue: dict[str, tuple[int, float]] = {}
-        self._redis_problem: str | None = "redis was not asked yet"
-        self._redis = ""
-        self._risks: tuple[str, ...] = ()
         self._hooks: Hooks | None = None
         self._worker: Worker | None = None
         self._swarm_worker: SwarmWorker | None = None
@@ -178,9 +165,9 @@ class _Process:
         admin = admin_app(store, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
         await self._listen(admin, settings.admin.listen, stack)
         if "serve" in self._roles:
-            self._metrics.watch_queue(lambda: self._queue)
+            self._metrics.watch_queue(lambda: self._observer.queue)
             self._hooks = Hooks(settings)
-            hooks = public_app(self._hooks, pushes, self._metrics, self._explain)
+            hooks = public_app(self._hooks, pushes, self._metrics, self._observer.explain)
             public = await self._listen(hooks, settings.listen, stack)
         log.info(
             "started",
@@ -221,55 +208,15 @@ class _Process:
             ) from None
         return runner
 
-    def _explain(self, push: Push) -> list[tuple[TargetView, str | None]]:
-        return explained(push, self._views)
+    async def _observe(self, store: Store) -> None:
+        own = self._settings.host if "work" in self._roles else None
+        await self._observer.run(store, receives="serve" in self._roles, own=own)
 
     async def _ready(self) -> list[str]:
-        problems = [self._redis_problem] if self._redis_problem else []
+        problems = [self._observer.redis_problem] if self._observer.redis_problem else []
         if self._worker is not None and self._worker.problem:
             problems.append(self._worker.problem)
         return problems
-
-    async def _observe(self, store: Store) -> None:
-        """Keeps what is shown from memory fresh: targets for the hooks' answers, queues, Redis."""
-        archive = Archive(store)
-        asked = 0.0
-        while True:
-            try:
-                await store.look()
-                self._set_redis(None, store.where)
-                if time.monotonic() - asked > _DURABILITY_EVERY or not asked:
-                    self._set_durability(await durability(store))
-                    asked = time.monotonic()
-                if "serve" in self._roles:
-                    await self._observe_hosts(archive, Fleet(store))
-            except Unavailable as problem:
-                self._set_redis(str(problem), store.where)
-            await asyncio.sleep(_LOOK_EVERY if self._redis_problem is None else 0.5)
-
-    async def _observe_hosts(self, archive: Archive, fleet: Fleet) -> None:
-        self._views = await archive.targets()
-        self._queue = {
-            host: (queue.depth, queue.oldest_seconds)
-            for host, queue in (await archive.queue()).items()
-        }
-        hosts = await archive.hosts()
-        own = self._worker.settings.host if self._worker is not None else None
-        self._metrics.hosts_seen((host.name for host in hosts), await fleet.alive(hosts), own)
-
-    def _set_redis(self, problem: str | None, where: str) -> None:
-        if problem is not None and self._redis_problem is None:
-            log.error("redis", reason=problem)
-        elif problem is None and (self._redis_problem is not None or where != self._redis):
-            log.info("redis answers", at=where)
-        self._redis_problem, self._redis = problem, where
-        self._metrics.redis_up(problem is None)
-
-    def _set_durability(self, found: Durability) -> None:
-        self._metrics.redis_durable(found.durable is True)
-        if found.findings and found.findings != self._risks:
-            log.warning("redis may lose what it took", at=self._redis, reason=found.findings)
-        self._risks = found.findings
 
     async def _follow_config(self) -> None:
         """Reloads on SIGHUP and when a file changed; a bad file leaves the old settings."""

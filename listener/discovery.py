@@ -9,18 +9,17 @@ from contextlib import suppress
 from typing import Any
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
-from listener.config.redis_address import redis_servers
 from listener.drivers.compose import service_of, services_in
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digests_of
 from listener.drivers.listing import eligible, health_of
-from listener.drivers.mainstays import Mainstay, mainstay_at, serves
 from listener.drivers.names import own_name
 from listener.drivers.own import is_own
 from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import TagPolicy, Target, TargetSettings
+from listener.reliance import left_alone, relied_on
 
 Summary = Mapping[str, Any]
 
@@ -48,12 +47,12 @@ class Discovery:
             if self._is_here(settings, own):
                 found[name] = await self._bind(name, settings, own)
                 taken |= {one["Id"] for one in own}
-        relied_on = self._relied_on(summaries)
+        relied_on_here = relied_on(self._settings, summaries)
         for name, own in self._labelled_groups(summaries, found).items():
             if taken.isdisjoint(one["Id"] for one in own):
                 target = await self._labelled(name, own)
-                reasons = (relied_on[one["Id"]] for one in own if one["Id"] in relied_on)
-                found[name] = _left_alone(target, next(reasons, None))
+                reasons = (relied_on_here.get(one["Id"]) for one in own)
+                found[name] = left_alone(target, next(filter(None, reasons), None))
         ids = {summary["Id"] for summary in summaries}
         self._known = {of: target for of, target in self._known.items() if ids.issuperset(of)}
         return [found[name] for name in sorted(found)]
@@ -202,26 +201,6 @@ class Discovery:
         self._known[tuple(one["Id"] for one in own)] = bound
         return bound
 
-    def _relied_on(self, summaries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-        """Container id -> what it is to this program, of those that it stands on."""
-        own = next((one for one in summaries if is_own(one["Id"])), None)
-        return {
-            summary["Id"]: mainstay.what
-            for mainstay in self._mainstays(summaries)
-            for summary in summaries
-            if summary is not own and serves(summary, mainstay, own)
-        }
-
-    def _mainstays(self, summaries: Sequence[Mapping[str, Any]]) -> list[Mainstay]:
-        settings = self._settings
-        urls = [("the way to the engine", settings.engine)]
-        if settings.redis is not None:
-            urls += [("the Redis", url) for url in redis_servers(settings.redis)]
-        hosts = {*settings.registries, *settings.aliases(), *_registries(summaries)}
-        urls += [("the registry", f"//{host}") for host in sorted(hosts)]
-        found = (mainstay_at(what, url) for what, url in urls)
-        return [mainstay for mainstay in found if mainstay is not None]
-
     def _reference(self, spelling: str, container: str) -> Reference:
         if re.fullmatch(r"(sha256:)?[0-9a-f]{12,64}", spelling):
             raise BadReference(
@@ -292,26 +271,6 @@ def _absent(settings: TargetSettings) -> str:
     return f"there is no container of service {of.service} in Compose project {of.project}"
 
 
-def _left_alone(target: Target, what: str | None) -> Target:
-    """The target, refused where a label alone asks to replace what this program stands on."""
-    if what is None or target.problem is not None:
-        return target
-    problem = (
-        f"it is {what}, which this program relies on: name it under targets: in the "
-        "configuration's file if it shall be replaced all the same"
-    )
-    return target.model_copy(update={"problem": problem})
-
-
 def own_policy(reference: Reference) -> TagPolicy | None:
     """What a target follows that says nothing: the tag that it runs."""
     return TagPolicy(exact=reference.tag) if reference.tag else None
-
-
-def _registries(summaries: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The registries that the images of containers come from."""
-    found = set()
-    for summary in summaries:
-        with suppress(BadReference):
-            found.add(parse_reference(str(summary.get("Image", ""))).registry)
-    return found

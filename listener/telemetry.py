@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from listener import __version__
 from listener.model.deployment import Deployment, State
-from listener.model.target import TargetView
+from listener.model.view import TargetView
 
 PushOutcome = Literal["stored", "duplicate", "ignored", "matched_nothing"]
 RollbackReason = Literal["unhealthy", "exited", "start_error", "release", "manual"]

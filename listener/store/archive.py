@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from listener.model.deployment import Deployment, State
-from listener.model.target import HostView, Memory, Pause, TargetView
+from listener.model.target import Memory, Pause
+from listener.model.view import HostView, TargetView
 from listener.store import changes, keys, scripts
 from listener.store.client import Store
 from listener.store.errors import Backlog

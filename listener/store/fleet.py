@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from redis.exceptions import ResponseError
 
-from listener.model.target import HostView, TargetView
+from listener.model.view import HostView, TargetView
 from listener.store import changes, keys, scripts
 from listener.store.client import Store
 from listener.store.lease import TTL, Lease, read_holder

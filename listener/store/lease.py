@@ -33,6 +33,22 @@ class Holder(Noun):
     since: datetime
 
 
+class Transaction:
+    """Commands that will be done together, or not at all."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.commands: list[Argument] = []
+
+    def add(self, command: str, key: str, *arguments: Argument) -> None:
+        """One command on one key; every command used here may be repeated."""
+        if key not in self.names:
+            self.names.append(key)
+        # The script puts the lease and the fence before our keys; Lua counts from 1.
+        index = self.names.index(key) + 3
+        self.commands += [command, index, len(arguments), *arguments]
+
+
 class Lease:
     """The right to change one engine.
 
@@ -74,7 +90,7 @@ class Lease:
         pause = min(RENEW_EVERY, self._ttl / 3)
         while not self.lost.is_set() and self._value is not None:
             try:
-                await self.write((), ())
+                await self.write(Transaction())
             except Unavailable:
                 await asyncio.sleep(RETRY_EVERY)
             except LeaseLost:
@@ -90,7 +106,7 @@ class Lease:
         """
         while True:
             try:
-                await self.write((), ())
+                await self.write(Transaction())
             except Unavailable:
                 if self._value is not None and _now() < self._deadline - self._margin:
                     return
@@ -100,12 +116,12 @@ class Lease:
             if _now() < self._deadline - self._margin:
                 return
 
-    async def write(self, names: Sequence[str], commands: Sequence[Argument]) -> None:
-        """Runs commands (see `scripts.FENCED`) on keys in one step, if the lease is ours.
+    async def write(self, step: Transaction) -> None:
+        """Does a transaction, or nothing, if the lease is ours; renews the lease as well.
 
-        Renews the lease as well. Raises `LeaseLost`, and then nothing was written.
+        Raises `LeaseLost`, and then nothing was written.
         """
-        await self.run(scripts.FENCED, names, commands)
+        await self.run(scripts.FENCED, step.names, step.commands)
 
     async def run(self, script: str, names: Sequence[str], arguments: Sequence[Argument]) -> Reply:
         """What a script that begins with `scripts.HELD` answers; raises as `write`."""

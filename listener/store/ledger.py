@@ -12,10 +12,11 @@ from listener.model.base import Noun
 from listener.model.deployment import Deployment
 from listener.model.journal import Journal
 from listener.model.push import Match
-from listener.model.target import HostView, Memory, Pause, TargetView
+from listener.model.target import Memory, Pause
+from listener.model.view import HostView, TargetView
 from listener.store import changes, keys
-from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
-from listener.store.lease import Lease
+from listener.store.client import LONGEST_BLOCK, Reply, Store
+from listener.store.lease import Lease, Transaction
 from listener.store.outbox import OutboxEntry, read_outbox, surplus
 from listener.store.pushes import dump_matches
 
@@ -47,22 +48,6 @@ class Command(Noun):
     kind: Literal["deploy", "rollback", "cancel", "approve"]
     deployment: Deployment
     digest: str | None = None
-
-
-class Transaction:
-    """Commands that will be done together, or not at all."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.commands: list[Argument] = []
-
-    def add(self, command: str, key: str, *arguments: Argument) -> None:
-        """One command on one key; every command used here may be repeated."""
-        if key not in self.names:
-            self.names.append(key)
-        # The script puts the lease and the fence before our keys; Lua counts from 1.
-        index = self.names.index(key) + 3
-        self.commands += [command, index, len(arguments), *arguments]
 
 
 class Ledger:
@@ -301,7 +286,7 @@ class Ledger:
                     step.add("DEL", keys.deployment(old))
 
     async def _commit(self, step: Transaction) -> None:
-        await self._lease.write(step.names, step.commands)
+        await self._lease.write(step)
 
 
 async def read_lanes(store: Store, host: str) -> dict[str, Lane]:

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from listener.model.base import rfc3339, utc_now
 from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
-from listener.model.target import Pause, TargetView
+from listener.model.target import Pause
+from listener.model.view import TargetView
 from listener.store import Archive, Command
 from listener.web.arguments import DeployOrder, Nothing, PauseOrder, RollbackOrder, read_body
 from listener.web.lookup import Refused, find_deployment, find_target

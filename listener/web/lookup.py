@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from listener.model.deployment import Deployment
-from listener.model.target import TargetView
+from listener.model.view import TargetView
 from listener.store import Archive
 from listener.web.arguments import did_you_mean
 

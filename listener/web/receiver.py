@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.push import Push
-from listener.model.target import TargetView
+from listener.model.view import TargetView
 from listener.providers import NotUnderstood, Parsed, Provider, Request
 from listener.providers.payload import plain
 from listener.providers.verify import Refused, admit_address, authenticate

@@ -9,7 +9,8 @@ from listener.model.base import rfc3339
 from listener.model.delivery import Delivery
 from listener.model.deployment import Deployment, Step
 from listener.model.push import Match, Push
-from listener.model.target import HostView, LastDeployment, Memory, Pause, TargetView
+from listener.model.target import Memory, Pause
+from listener.model.view import HostView, LastDeployment, TargetView
 from listener.store import Queue
 
 Json = dict[str, object]

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from listener.model.deployment import Deployment
-from listener.model.target import TargetView
+from listener.model.view import TargetView
 from listener.store import Archive
 from listener.web.shapes import Json, outcome_json
 

@@ -9,7 +9,8 @@ from typing import Literal
 from listener.drivers.engine import Engine
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
-from listener.model.target import HostView, LastDeployment, Memory, Pause, Target, TargetView
+from listener.model.target import Memory, Pause, Target
+from listener.model.view import HostView, LastDeployment, TargetView
 from listener.store import Archive, Ledger
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes

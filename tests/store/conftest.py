@@ -21,7 +21,8 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.model.journal import Journal, Phase
 from listener.model.push import Push
-from listener.model.target import HostView, Target, TargetSettings
+from listener.model.target import Target, TargetSettings
+from listener.model.view import HostView
 from listener.store import Lease, Ledger, PushLog, Store, connect
 
 DEADLINE = 20.0

@@ -7,7 +7,8 @@ import pytest
 from listener.model.base import utc_now
 from listener.model.deployment import State
 from listener.model.push import Match
-from listener.model.target import Pause, TargetView
+from listener.model.target import Pause
+from listener.model.view import TargetView
 from listener.store import (
     Archive,
     Change,

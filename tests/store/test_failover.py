@@ -20,6 +20,7 @@ from listener.store import (
     connect,
     durability,
 )
+from listener.store.lease import Transaction
 
 from .conftest import a_push
 
@@ -67,8 +68,8 @@ async def test_without_a_majority_nobody_is_master(sentineled: Sentineled, store
     lease = Lease(store, "engine", "a", "h1")
     assert await lease.acquire()
     with sentineled.one_sentinel_left(), pytest.raises(Unavailable, match="no majority of its 3"):
-        await lease.write((), ())
-    await lease.write((), ())
+        await lease.write(Transaction())
+    await lease.write(Transaction())
 
 
 async def test_an_old_master_that_comes_back_gives_no_second_holder(

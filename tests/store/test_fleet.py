@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from listener.model.base import utc_now
-from listener.model.target import HostView, Memory, Pause, TargetView
+from listener.model.target import Memory, Pause
+from listener.model.view import HostView, TargetView
 from listener.store import Archive, Command, Fleet, Lane, Lease, Ledger, PushAck, PushLog, Store
 
 from .conftest import a_deployment, a_journal, a_push, finished

@@ -12,7 +12,8 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
 from listener.model.notice import notice_of
 from listener.model.push import Match
-from listener.model.target import Bad, Memory, Pause, TargetView
+from listener.model.target import Bad, Memory, Pause
+from listener.model.view import TargetView
 from listener.store import (
     Archive,
     Command,

@@ -8,7 +8,8 @@ from listener.model.base import utc_now
 from listener.model.deployment import State
 from listener.model.journal import Phase
 from listener.model.push import Match
-from listener.model.target import Good, Memory, Pause, TargetView
+from listener.model.target import Good, Memory, Pause
+from listener.model.view import TargetView
 from listener.store import (
     Archive,
     Backlog,

@@ -9,7 +9,8 @@ import pytest
 
 from listener.model.base import utc_now
 from listener.model.deployment import Trigger
-from listener.model.target import HostView, Pause, TargetView
+from listener.model.target import Pause
+from listener.model.view import HostView, TargetView
 from listener.store import (
     Archive,
     Command,

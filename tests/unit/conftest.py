@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from lab.redis_server import RedisServer
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
-from listener.model.target import HostView, TargetView
+from listener.model.view import HostView, TargetView
 from listener.store import Archive, Lease, Ledger, PushLog, Store, connect
 from listener.telemetry import Metrics
 from listener.web.admin import admin_app

@@ -7,7 +7,8 @@ import pytest
 from listener.matching import explained, matching
 from listener.model.base import utc_now
 from listener.model.push import Push
-from listener.model.target import TagPolicy, Target, TargetSettings, TargetView
+from listener.model.target import TagPolicy, Target, TargetSettings
+from listener.model.view import TargetView
 
 WEB = "registry.example.com/team/web"
 

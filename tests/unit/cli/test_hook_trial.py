@@ -19,7 +19,8 @@ from listener.config.hook import ProviderName
 from listener.config.hook_rules import SIGNING
 from listener.matching import explained
 from listener.model.reference import parse_reference
-from listener.model.target import TagPolicy, TargetView
+from listener.model.target import TagPolicy
+from listener.model.view import TargetView
 from listener.providers import PROVIDERS, Sender
 from listener.providers.verify import authenticate
 from listener.telemetry import Metrics

@@ -13,7 +13,7 @@ from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import State, Step
 from listener.model.push import Push
-from listener.model.target import LastDeployment
+from listener.model.view import LastDeployment
 from tests.unit.cli.conftest import Shell
 from tests.unit.conftest import DIGESTS, Panel, a_deployment, a_view
 

@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from listener.config import Hook, Registry, Settings
 from listener.model.delivery import Delivery
 from listener.model.push import Push
-from listener.model.target import TargetView
+from listener.model.view import TargetView
 from listener.telemetry import Metrics
 from listener.trust import CannotFetch
 from listener.web.hooks import Hooks

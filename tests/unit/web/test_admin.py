@@ -15,7 +15,8 @@ from listener.model.base import utc_now
 from listener.model.delivery import Delivery
 from listener.model.deployment import State, Step, Trigger
 from listener.model.push import Match, Push
-from listener.model.target import Bad, Good, LastDeployment, Memory, Pause
+from listener.model.target import Bad, Good, Memory, Pause
+from listener.model.view import LastDeployment
 from listener.store import Command, PushAck
 from tests.unit.conftest import DIGESTS, Panel, a_deployment, a_view
 

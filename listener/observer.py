@@ -1,0 +1,83 @@
+"""What a process shows from memory: targets for the hooks' answers, queues, the state of Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from listener.matching import explained
+from listener.model.push import Push
+from listener.model.view import TargetView
+from listener.store import Archive, Durability, Fleet, Store, Unavailable, durability
+from listener.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+_LOOK_EVERY = 2.0
+_LOOK_AGAIN = 0.5
+_DURABILITY_EVERY = 30.0
+
+
+class Observer:
+    """Looks at Redis all the time, so that no hook and no scrape has to.
+
+    `queue` is how much waits on each host and for how long, in seconds; `redis_problem` why Redis
+    does not answer, None while it does.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.queue: dict[str, tuple[int, float]] = {}
+        self.redis_problem: str | None = "redis was not asked yet"
+        self._metrics = metrics
+        self._views: list[TargetView] = []
+        self._redis = ""
+        self._risks: tuple[str, ...] = ()
+
+    def explain(self, push: Push) -> list[tuple[TargetView, str | None]]:
+        """Every target, with the reason where the push is not for it."""
+        return explained(push, self._views)
+
+    async def run(self, store: Store, *, receives: bool, own: str | None) -> None:
+        """Looks without end; `own` is the host whose worker runs in this process, if one does.
+
+        Targets and hosts are looked at where this process `receives` hooks.
+        """
+        archive, fleet = Archive(store), Fleet(store)
+        asked = 0.0
+        while True:
+            try:
+                await store.look()
+                self._set_redis(None, store.where)
+                if time.monotonic() - asked > _DURABILITY_EVERY or not asked:
+                    self._set_durability(await durability(store))
+                    asked = time.monotonic()
+                if receives:
+                    await self._look(archive, fleet, own)
+            except Unavailable as problem:
+                self._set_redis(str(problem), store.where)
+            await asyncio.sleep(_LOOK_EVERY if self.redis_problem is None else _LOOK_AGAIN)
+
+    async def _look(self, archive: Archive, fleet: Fleet, own: str | None) -> None:
+        self._views = await archive.targets()
+        self.queue = {
+            host: (queue.depth, queue.oldest_seconds)
+            for host, queue in (await archive.queue()).items()
+        }
+        hosts = await archive.hosts()
+        self._metrics.hosts_seen((host.name for host in hosts), await fleet.alive(hosts), own)
+
+    def _set_redis(self, problem: str | None, where: str) -> None:
+        if problem is not None and self.redis_problem is None:
+            log.error("redis", reason=problem)
+        elif problem is None and (self.redis_problem is not None or where != self._redis):
+            log.info("redis answers", at=where)
+        self.redis_problem, self._redis = problem, where
+        self._metrics.redis_up(problem is None)
+
+    def _set_durability(self, found: Durability) -> None:
+        self._metrics.redis_durable(found.durable is True)
+        if found.findings and found.findings != self._risks:
+            log.warning("redis may lose what it took", at=self._redis, reason=found.findings)
+        self._risks = found.findings
