@@ -119,9 +119,9 @@ def _machine() -> str:
 
 
 def _line(kind: type[Peer], row: Row, ours: Row, rate: float | None) -> str:
-    killed = "nobody answers until somebody acts"
+    killed = "down until somebody acts"
     if row.recovered is not None:
-        killed = f"answers after {row.recovered:.1f} s"
+        killed = f"recovers; silent for {row.recovered:.1f} s"
     cells = (
         kind.name,
         kind.told,

@@ -14,7 +14,7 @@ from bench.figure import median
 from bench.peers.peer import Peer
 from bench.proc import cpu_seconds, resident_megabytes
 from lab.app import Behaviour, Check, Release
-from lab.engine import LABEL
+from lab.engine import LABEL, EngineTrouble
 from lab.neighbour import Neighbour, Seen
 from lab.process import program
 from lab.waiting import NeverHappened, wait_for
@@ -29,7 +29,7 @@ _VERSION = "bench.version"
 
 @dataclass(frozen=True)
 class Row:
-    """What came out; times in seconds. `recovered` None: not within the time it had."""
+    """What came out; times in seconds. `recovered` None: not by itself."""
 
     gap: float
     healthy: float
@@ -60,7 +60,7 @@ def measure(peer: Peer) -> Row:
         gap=median([gap for gap, _ in swaps]),
         healthy=median([healthy for _, healthy in swaps]),
         sick=sick,
-        recovered=_recovered(peer),
+        recovered=_recovered(peer, neighbour),
         processor=processor,
         memory=memory,
     )
@@ -142,8 +142,9 @@ def _sick(peer: Peer, neighbour: Neighbour) -> Seen:
     return seen
 
 
-def _recovered(peer: Peer) -> float | None:
-    """Seconds from the kill until users get an answer again."""
+def _recovered(peer: Peer, neighbour: Neighbour) -> float | None:
+    """How long nobody answered, in seconds; None where nobody did for a minute after the kill."""
+    watching = neighbour.begins(peer.host, seconds=600, rate=_RATE)
     version = "killed" if peer.middle == "start" else None
     with _events(peer, peer.middle, version) as events:
         peer.world.push("web", _release("killed"))
@@ -152,9 +153,17 @@ def _recovered(peer: Peer) -> float | None:
         peer.kill()
     killed = time.monotonic()
     peer.restart()
-    neighbour = _neighbour(peer)
     try:
+        if peer.engine:
+            # The client's own container has died with the engine.
+            neighbour = wait_for(
+                lambda: _neighbour(peer), "a new client", forgive=(OSError, EngineTrouble)
+            )
         wait_for(lambda: neighbour.asks(peer.host), "somebody answers", timeout=_PATIENCE)
+        answered = time.monotonic() - killed
+        peer.settle()
     except NeverHappened:
         return None
-    return time.monotonic() - killed
+    finally:
+        seen = watching.stops()
+    return answered if peer.engine else seen.gap

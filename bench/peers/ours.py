@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from bench.apps import run_app
 from bench.peers.peer import Peer
 from bench.proc import children
 from lab.app import Release
+
+_RESTART_SECONDS = 1.0
 
 
 class Ours(Peer):
@@ -33,7 +37,8 @@ class Ours(Peer):
         self.world.listener.kill(redis=True)
 
     def restart(self) -> None:
-        """As systemd does."""
+        """As systemd does, by our unit."""
+        time.sleep(_RESTART_SECONDS)
         self.world.listener.start()
 
     def processes(self) -> list[int]:

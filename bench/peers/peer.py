@@ -17,12 +17,14 @@ class Peer(ABC):
     """One way, in a world whose listener runs only if it is ours.
 
     `middle` is the event that says that a swap is half done: the old container dies, or the new
-    one starts where the old one still serves. `told` says how it learns of a push.
+    one starts where the old one still serves. `told` says how it learns of a push, and `engine`
+    whether what deploys is the engine itself.
     """
 
     name: str
     told: str
     middle: Literal["die", "start"] = "die"
+    engine = False
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from bench.peers.peer import Command
 from lab.app import Release
@@ -10,6 +11,7 @@ from lab.engine import LABEL
 from lab.waiting import wait_for
 from lab.world import World
 
+_RESTART_SECONDS = 2.0
 _DONE = ("completed", "rollback_completed", "paused", "rollback_paused")
 
 
@@ -22,6 +24,7 @@ class Swarm(Command):
     name = "Swarm, `--update-order start-first`, rollback on failure"
     told = "`docker service update` after each push"
     middle = "start"
+    engine = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -63,10 +66,16 @@ class Swarm(Command):
         self.world.engine.process.kill()
 
     def restart(self) -> None:
-        """As systemd does."""
-        assert self.world.engine.process
-        self.world.engine.process.start()
-        wait_for(lambda: self.world.engine.answers, "the engine answers", timeout=90)
+        """As systemd does, by Docker's own unit: two seconds later, as often as it takes."""
+        wait_for(self._answers, "the engine answers", timeout=120)
+
+    def _answers(self) -> bool:
+        process = self.world.engine.process
+        assert process
+        if not process.alive:
+            time.sleep(_RESTART_SECONDS)
+            process.start()
+        return self.world.engine.answers
 
     def end(self) -> None:
         """No swarm any more."""
