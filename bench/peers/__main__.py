@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     if "--write" in arguments:
         before, _, rest = _PAGE.read_text().partition(_BEGIN)
         after = rest.partition(_END)[2]
-        _PAGE.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}")
+        _PAGE.write_text(f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}")
     return 0
 
 
