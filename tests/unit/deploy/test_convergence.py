@@ -79,6 +79,30 @@ def test_a_node_that_pulls_has_the_time_of_a_pull() -> None:
     assert hangs(pulling, Advance(), 100.0, patience) == 100.0
 
 
+def test_what_begins_after_a_pull_has_its_own_time_once() -> None:
+    patience = Patience(pulling=100.0, running=10.0)
+    starting = look(service(), [task(NEW, "starting")], NEW)
+    begun = Advance().seen(starting, 50.0)
+    assert hangs(starting, begun, 59.0, patience) is None
+    assert hangs(starting, begun, 60.0, patience) == 10.0
+    assert begun.seen(starting, 55.0) == begun
+
+
+def test_a_look_tells_what_waits_and_what_runs() -> None:
+    running, pulling = task(NEW), task(NEW, "preparing", at=21)
+    failed = [task(NEW, "failed", "shutdown", at=at) for at in (30, 40)]
+    seen = look(service(), [task(OLD, "pending"), running, pulling, *failed], NEW)
+    assert (seen.waiting, seen.runners) == (pulling, {running.id})
+    assert (seen.pulling, seen.begun, seen.ended) == (True, True, (failed[1], failed[0]))
+    assert (seen.image, seen.stage, seen.message) == (NEW, "updating", "")
+    assert seen.sentence() == "1 of 2 tasks run the new image"
+    alone = look(service("rollback_paused"), [pulling, task(OLD, "starting")], NEW)
+    assert (alone.stage, alone.begun, alone.runners) == ("paused", False, frozenset())
+    for status, stage in (("rollback_started", "updating"), ("completed", "completed")):
+        assert look(service(status), [], NEW).stage == stage
+    assert look(service(None), [], NEW).stage == "none"
+
+
 @pytest.mark.parametrize(
     ("ended", "kind", "said"),
     [
@@ -92,6 +116,12 @@ def test_a_node_that_pulls_has_the_time_of_a_pull() -> None:
             "unhealthy",
             "unhealthy: it",
         ),
+        (
+            task(NEW, "failed", Err="starting container failed: no command"),
+            "start_error",
+            "did not start: it: starting container failed: no command",
+        ),
+        (task(NEW, "rejected"), "start_error", "did not start: it: no reason given"),
         (task(NEW, "complete"), "unhealthy", "unhealthy: it did not stay up"),
         (
             task(NEW, "rejected", Err="No such image: web:1"),
@@ -111,7 +141,14 @@ def test_what_a_task_waits_for() -> None:
         "did not start within 60 s: it is pending: "
         "no suitable node (scheduling constraints not satisfied)",
     )
-    assert explain_wait(task(NEW, "starting"), "it", 60.0)[0] == "unhealthy"
+    for state, kind, said in (
+        ("starting", "unhealthy", "not healthy within 60 s: it is still starting"),
+        ("preparing", "start_error", "did not start within 60 s: it still pulls the image"),
+        ("running", "unhealthy", "does not stay up within 60 s: it is running"),
+    ):
+        assert explain_wait(task(NEW, state), "it", 60.0) == (kind, said)
+        why = explain_wait(task(NEW, state, Err="no room"), "it", 60.0)
+        assert why == (kind, f"{said}: no room")
     assert explain_wait(None, "", 60.0)[1] == "did not start within 60 s: Swarm made no task of it"
 
 
