@@ -6,6 +6,7 @@ Run by the service `secrets` as the user of the program, with the directory to w
     users.acl     the same user for Redis itself, with the hash of the password alone
     admin         the token of the admin port
     hook          the token of the hook `private`
+    grafana       the password of Grafana's user `admin`
     registry.yml  the demo's registry, which knows that token
 """
 
@@ -51,7 +52,10 @@ def main(directory: Path) -> None:
     # A newer release may need other rights; Redis reads them when it starts.
     (directory / "users.acl").unlink(missing_ok=True)
     once(directory / "users.acl", acl, 0o644)
-    once(directory / "admin", f"{secrets.token_urlsafe(24)}\n", 0o600)
+    # Prometheus and Grafana read theirs as members of this user's group.
+    for name in ("admin", "grafana"):
+        once(directory / name, f"{secrets.token_urlsafe(24)}\n", 0o640)
+        (directory / name).chmod(0o640)
     token = once(directory / "hook", f"{secrets.token_urlsafe(24)}\n", 0o600)
     once(directory / "registry.yml", REGISTRY.replace("TOKEN", token.strip()), 0o600)
 

@@ -1,4 +1,6 @@
-"""docker-compose.yml as it ships, on images built from its Dockerfile: the demo, then the proxy."""
+"""docker-compose.yml as it ships, on images built from its Dockerfile: the demo, Prometheus, the
+proxy.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,13 @@ class Shipped:
         self.engine = engine
         self.name = f"lt-{secrets.token_hex(3)}"
         self.image = f"{self.name}-listener"
-        self.port = free_port()
+        self.port, self.prometheus = free_port(), free_port()
         self.env = {
             "LISTENER_IMAGE": self.image,
             "LISTENER_PORT": str(free_port()),
             "LISTENER_ADMIN_PORT": str(free_port()),
             "DEMO_PORT": str(self.port),
+            "PROMETHEUS_PORT": str(self.prometheus),
             "LISTENER_SOCKET": str(engine.socket),
             "LISTENER_PROXY_SOCKET": str(engine.socket),
             "DOCKER_GID": str(engine.socket.stat().st_gid),
@@ -101,6 +104,14 @@ class Shipped:
         assert deployment["state"] == state, deployment
         return deployment
 
+    def watched(self, what: str) -> dict[str, Any]:
+        """What Prometheus says of its targets or rules; empty while it does not answer."""
+        try:
+            answer = http.get(f"http://127.0.0.1:{self.prometheus}/api/v1/{what}")
+        except OSError:
+            return {}
+        return dict(answer.json["data"]) if answer.status == 200 else {}
+
     def version(self) -> str:
         """What the app answers its users."""
         return wait_for(self._answer, "the app answers", timeout=60)
@@ -129,6 +140,8 @@ def test_the_shipped_file_deploys_a_push_and_takes_a_sick_one_back(shipped: Ship
     shipped.build()
     shipped.build("1")
     shipped.compose("--profile", "demo", "up", "-d")
+    # Grafana is in no Debian, so it has no stand-in.
+    shipped.compose("--profile", "observability", "up", "-d", "prometheus")
     shipped.ready()
     for service in ("serve", "work", "app"):
         inspect = shipped.inspect(service)
@@ -145,6 +158,17 @@ def test_the_shipped_file_deploys_a_push_and_takes_a_sick_one_back(shipped: Ship
     sick = shipped.push("rolled_back")
     assert "unhealthy" in sick["reason"]
     assert shipped.version() == "version 2"
+
+    def scraped() -> bool:
+        targets = shipped.watched("targets").get("activeTargets", ())
+        return sorted(one["labels"]["instance"] for one in targets if one["health"] == "up") == [
+            "serve:8081",
+            "work:8081",
+        ]
+
+    wait_for(scraped, "Prometheus reads both halves", timeout=120)
+    groups = shipped.watched("rules")["groups"]
+    assert {Path(group["file"]).name for group in groups} == {"alerts.yml", "dora.yml"}
 
     behind = {"LISTENER_ENGINE": "tcp://proxy:2375", "LISTENER_SOCKET": "/dev/null"}
     shipped.compose("--profile", "demo", "--profile", "proxy", "up", "-d", "work", env=behind)

@@ -60,6 +60,8 @@ def promtool(*arguments: str) -> None:
 def test_promtool_takes_the_rules_and_they_fire_as_told() -> None:
     promtool("check", "rules", *map(str, RULES))
     promtool("check", "config", str(ROOT / "config" / "prometheus" / "scrape.yml"))
+    # Where it is mounted there is a token.
+    promtool("check", "config", "--syntax-only", str(ROOT / "config/prometheus/compose.yml"))
     for file in sorted((ROOT / "tests" / "prometheus").glob("*.yml")):
         promtool("test", "rules", str(file))
 
@@ -96,6 +98,23 @@ def test_the_expressions_of_the_dashboard_are_promql(tmp_path: Path) -> None:
     file = tmp_path / "panels.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     promtool("check", "rules", str(file))
+
+
+def test_what_the_compose_file_gives_grafana_fits_together() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    grafana = services["grafana"]
+    [mounted] = [one for one in grafana["volumes"] if one.startswith("./config/grafana:")]
+    inside = Path(mounted.split(":")[1])
+    provisioning = Path(grafana["environment"]["GF_PATHS_PROVISIONING"])
+    folder = ROOT / "config/grafana" / provisioning.relative_to(inside)
+    [source] = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())["datasources"]
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    assert source["url"] == "http://prometheus:9090"
+    [provider] = yaml.safe_load((folder / "dashboards/listener.yml").read_text())["providers"]
+    assert (provider["type"], provider["options"]["path"]) == ("file", str(inside))
+    [job] = yaml.safe_load((ROOT / "config/prometheus/compose.yml").read_text())["scrape_configs"]
+    assert job["static_configs"] == [{"targets": ["serve:8081", "work:8081"]}]
+    assert {"serve", "work", "prometheus"} <= set(services)
 
 
 def test_the_dashboard_names_no_data_source_of_its_own() -> None:
