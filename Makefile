@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=5 --durations-min=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help screenshots setup parts lint test bench bench-peers load fuzz demo chaos docs lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
+.PHONY: help screenshots setup parts lint test coverage mutants audit bench bench-peers load fuzz demo chaos docs lock socket-proxy clean $(addprefix test-,fundamentals unit store browser engine engine-next differences chaos)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,23 @@ docs: $(BIN)/.ready ## Build the documentation as a site: build/site
 	@$(BIN)/pip install -qq --group docs
 	$(BIN)/mkdocs build --strict --quiet
 
+coverage: setup ## Which lines the tests without an engine reach, and the stories: 95 % at least
+	@$(BIN)/pip install -qq --group coverage
+	$(BIN)/coverage erase
+	$(BIN)/python -m lab.shared_engine $(BIN)/coverage run -m pytest -q $(CHOSEN) -n $(WORKERS) tests/unit tests/store tests/fundamentals
+	@$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+mutants: setup ## Change the purest modules in every small way: which change does no test notice?
+	@$(BIN)/pip install -qq --group mutants
+	$(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results
+
+audit: $(BIN)/.ready ## Known holes in the locked packages (asks a database in the network)
+	@$(BIN)/pip install -qq --group audit
+	@$(BIN)/pip-audit --progress-spinner off --strict --disable-pip --require-hashes -r requirements.lock || \
+	  { echo "audit: a hole is named above, or the database could not be asked" >&2; exit 1; }
+
 lock: $(BIN)/.ready ## Lock what the image is built from: requirements.lock, with hashes
 	@$(BIN)/pip install -qq uv
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
@@ -92,7 +109,7 @@ socket-proxy: setup ## Record the calls that the socket proxy must let through
 	$(BIN)/python -m lab.socket_proxy record $(PYTEST) $(CHOSEN) -n $(WORKERS) tests/fundamentals tests/engine
 
 clean: ## Remove the Python environment and caches
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist mutants .coverage* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 parts:
