@@ -13,7 +13,8 @@ from listener.model.delivery import Delivery
 from listener.model.deployment import Deployment
 from listener.model.journal import Journal
 from listener.model.push import Match, Push
-from listener.model.target import HostView, Memory, Pause, TargetView
+from listener.model.target import Memory, Pause
+from listener.model.view import HostView, TargetView
 from listener.store import Command, Lane, NewerSchema, OutboxEntry, Unavailable, client, keys
 from listener.store import connect as to
 
