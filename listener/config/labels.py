@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from listener.config import unsupported
 from listener.config.combinations import RUNS, not_for_services
 from listener.config.document import KeyPath
 from listener.config.load import merged
@@ -76,13 +75,10 @@ def settings_from_labels(
             problems.append(f"{PREFIX}{key}: the labelled {what} itself is what runs")
     if swarm:
         problems += [f"{PREFIX}{'.'.join(key)}: {why}" for key, why in not_for_services(said)]
-    kept, refused = unsupported.strip(said, unsupported.TARGET, TargetSettings.model_fields)
-    problems += [f"{PREFIX}{key}: {unsupported.SENTENCE}" for key in refused]
     try:
         named = {"service" if swarm else "container": runs}
-        settings = merged(
-            defaults, kept | (named if isinstance(runs, str) else {"compose": choice})
-        )
+        own = named if isinstance(runs, str) else {"compose": choice}
+        settings = merged(defaults, said | own)
     except ValidationError as error:
         problems += [
             f"{_spell(details['loc'], labels)}: {explain(details, TargetSettings, None)}"

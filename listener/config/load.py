@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from listener.config import unsupported
 from listener.config.combinations import check_combinations
 from listener.config.document import ConfigError, Document, KeyPath, read_document
 from listener.config.quantities import parse_registry_host
@@ -61,7 +60,6 @@ def _validated(document: Document) -> Contents | None:
     document.contents = _without_nulls(document, document.contents, ())
     check_combinations(document)
     resolve_secrets(document)
-    _refuse_unsupported(document)
     try:
         return Contents.model_validate(document.contents)
     except ValidationError as error:
@@ -133,31 +131,3 @@ def _is_section(path: KeyPath) -> bool:
 
 def _is_named(path: KeyPath) -> bool:
     return len(path) == 2 and path[0] in _NAMED_SECTIONS
-
-
-def _refuse_unsupported(document: Document) -> None:
-    top = document.contents = _stripped(document, (), document.contents, unsupported.TOP)
-    defaults = top.get("defaults")
-    if isinstance(defaults, dict):
-        top["defaults"] = _stripped(document, ("defaults",), defaults, unsupported.TARGET)
-    targets = top.get("targets")
-    if isinstance(targets, dict):
-        top["targets"] = {
-            name: _stripped(document, ("targets", name), entry, unsupported.TARGET)
-            if isinstance(entry, dict)
-            else entry
-            for name, entry in targets.items()
-        }
-
-
-def _stripped(
-    document: Document,
-    path: KeyPath,
-    section: dict[str, object],
-    rows: tuple[unsupported.Row, ...],
-) -> dict[str, object]:
-    fields = (TargetSettings if path else Contents).model_fields
-    kept, refused = unsupported.strip(section, rows, fields)
-    for key in refused:
-        document.report((*path, key), unsupported.SENTENCE)
-    return kept

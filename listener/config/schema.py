@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from listener.config import unsupported
 from listener.config.combinations import OWN_KEYS
 from listener.config.secret_values import SECRETS, Secret
 from listener.config.settings import Contents
@@ -35,8 +34,6 @@ def schema() -> Schema:
     for secret in SECRETS:
         owner = models[_MODELS[secret.section[0]]] if secret.section else whole
         _add_secret(owner, secret)
-    _drop_unsupported(whole, unsupported.TOP)
-    _drop_unsupported(models["TargetSettings"], unsupported.TARGET)
     models["Defaults"] = _defaults(models["TargetSettings"])
     whole["properties"]["defaults"] = {"$ref": "#/$defs/Defaults"}
     result = _tidy(whole | {"$defs": models})
@@ -64,21 +61,6 @@ def _add_secret(model: Schema, secret: Secret) -> None:
     either: Schema = {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]}
     for key in secret.spellings:
         model["properties"][key] = either if secret.many else text
-
-
-def _drop_unsupported(model: Schema, rows: tuple[unsupported.Row, ...]) -> None:
-    properties = model["properties"]
-    for row in rows:
-        if row.key not in properties:
-            continue
-        if row.refused is not None:
-            allowed = [value for value in properties[row.key]["enum"] if value not in row.refused]
-            properties[row.key]["enum"] = allowed
-        elif row.harmless:
-            first = row.harmless[0]
-            properties[row.key] = {"const": first, "default": first}
-        else:
-            del properties[row.key]
 
 
 def _defaults(target: Schema) -> Schema:

@@ -25,10 +25,10 @@ from listener.deploy.replace import Quiet, Replacing
 from listener.deploy.retention import another_good, good_new, with_good
 from listener.deploy.route import WAY_BACK
 from listener.deploy.wanted import Wanted
-from listener.deploy.watch import watch
+from listener.deploy.watching import Watching
 from listener.drivers.compose_file import advice
 from listener.drivers.creation import Creation
-from listener.drivers.current import CannotSwapError, removes_itself
+from listener.drivers.current import CannotSwapError
 from listener.drivers.cutover import Cutover
 from listener.drivers.dependents import Dependents
 from listener.drivers.engine import Engine
@@ -36,7 +36,6 @@ from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.handover import Handover
 from listener.drivers.holds import Holds
 from listener.drivers.neighbours import Neighbours
-from listener.drivers.probes import Probes
 from listener.drivers.remedy import remedy
 from listener.drivers.revival import Revival
 from listener.drivers.stage import GoneError, ReplacedError, StartError, parts
@@ -46,7 +45,7 @@ from listener.drivers.wayback import WayBack
 from listener.model.base import utc_now
 from listener.model.journal import Journal, OldContainer, Phase
 from listener.model.reference import parse_reference
-from listener.model.target import Health, Memory
+from listener.model.target import Memory
 from listener.registry import Credentials
 
 # What a proxy or a client began with the old container, it may end with it.
@@ -74,6 +73,7 @@ class Acts:
         self._cutover = Cutover(engine)
         self._handover = Handover(engine)
         self._way_back = WayBack(engine)
+        self._watching = Watching(engine, self._way_back)
         self._revival = Revival(engine)
         self._dependents = Dependents(engine)
         self._neighbours = Neighbours(engine)
@@ -84,7 +84,7 @@ class Acts:
         try:
             outcome = await self._perform(journal, memory, progress)
         except StartError as problem:
-            outcome = Sick("start_error", str(problem), await self._last_lines(journal))
+            outcome = Sick("start_error", str(problem), await self._watching.last_lines(journal))
         except (CannotSwapError, ImpossibleStrategy, EngineError) as problem:
             outcome = Faulted(str(problem))
         except ReplacedError as problem:
@@ -92,7 +92,8 @@ class Acts:
         except GoneError as problem:
             outcome = Gone(str(problem))
         if journal.phase in WAY_BACK and isinstance(outcome, Faulted | Sick):
-            wreck = await self._way_back.wreck(journal, another_good(journal, memory))
+            about = journal.led_by(outcome.container if isinstance(outcome, Sick) else None)
+            wreck = await self._way_back.wreck(about, another_good(journal, memory))
             return dataclasses.replace(outcome, remedy=remedy(wreck))
         return outcome
 
@@ -117,11 +118,11 @@ class Acts:
             case Phase.COMMIT:
                 return await self._commit(journal, memory)
             case Phase.PROVE | Phase.WATCH:
-                return await self._watch(journal, journal.target.settings.health, progress)
+                return await self._watching.new(journal, journal.target.settings.health, progress)
             case Phase.REVIVE:
                 return await self._revive(journal, memory)
             case Phase.REVERT_WATCH:
-                return await self._watch_old(journal, progress)
+                return await self._watching.old(journal, progress)
             case _:
                 return await self._swap(journal, memory)
 
@@ -164,7 +165,8 @@ class Acts:
             case Phase.DISARM:
                 await self._cutover.disarm(journal)
             case Phase.RESTART:
-                await self._neighbours.restart(journal, new.id or "")
+                _, last = parts(journal.of(journal.batch[-1]))
+                await self._neighbours.restart(journal, last.id or "")
             case Phase.ADOPT:
                 await self._dependents.adopt(journal)
             case _:
@@ -189,13 +191,13 @@ class Acts:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
             await self._way_back.remove_bad(journal)
-        if not journal.swapped:
+        if not (journal.swapped or journal.behind):
             await self._preparing.let_go(journal, new, memory)
         return None
 
     async def _neighbours_again(self, journal: Journal, old: OldContainer) -> str | None:
         """Restarts what depends on a service that is back; what does not start is told."""
-        if journal.swapped or not old.was_running:
+        if journal.swapped or journal.behind or not old.was_running:
             return None
         try:
             await self._neighbours.restart(journal, old.id)
@@ -204,58 +206,15 @@ class Acts:
         return None
 
     async def _retire(self, journal: Journal) -> Outcome:
-        """Lets the old container finish what it began, while the new one is watched."""
+        """Lets the old containers finish what they began, while the new ones are watched."""
         settings = journal.target.settings
         if journal.strategy == "start-first" and not settings.lifecycle.before_stop:
-            outcome = await self._watch(journal, drain(settings.health, _DRAIN), None)
-            if isinstance(outcome, Sick):
+            outcome = await self._watching.new(journal, drain(settings.health, _DRAIN))
+            if not isinstance(outcome, Healthy):
                 return outcome
-        await self._handover.retire(journal)
+        for swap in journal.batch:
+            await self._handover.retire(journal.of(swap))
         return Done()
-
-    async def _watch(
-        self, journal: Journal, settings: Health, progress: ActProgress | None
-    ) -> Outcome:
-        if journal.baseline is None:
-            raise ValueError("a watch needs its baseline")
-        verdict = await watch(
-            lambda: self._way_back.inspect_new(journal),
-            Probes(self._engine, settings),
-            settings,
-            journal.baseline,
-            removes_itself=removes_itself(journal),
-            tell=progress.proof if progress else None,
-        )
-        if verdict.kind == "healthy":
-            return Healthy(verdict.reason)
-        reason = verdict.reason
-        if verdict.kind == "exited" and removes_itself(journal):
-            began = journal.deployment.started_at or journal.baseline.watch_began
-            code = await self._way_back.exit_code(journal.baseline.container_id, began)
-            reason += "" if code is None else f", with code {code}"
-        return Sick(verdict.kind, reason, await self._last_lines(journal))
-
-    async def _watch_old(self, journal: Journal, progress: ActProgress) -> Outcome:
-        old, _ = parts(journal)
-        settings = journal.target.settings.health
-        baseline = await self._way_back.baseline_of_old(journal)
-        if not old.was_healthy:
-            return Healthy("it runs again; it was not known to be healthy before")
-        verdict = await watch(
-            lambda: self._way_back.inspect_old(journal),
-            Probes(self._engine, settings),
-            settings,
-            baseline,
-            removes_itself=removes_itself(journal),
-            tell=progress.proof,
-        )
-        if verdict.kind == "healthy":
-            return Healthy(verdict.reason)
-        return Sick(verdict.kind, verdict.reason, await self._last_lines(journal))
-
-    async def _last_lines(self, journal: Journal) -> tuple[str, ...]:
-        _, new = parts(journal)
-        return await self._way_back.logs(new.id) if new.id else ()
 
     async def _commit(self, journal: Journal, memory: Memory) -> Outcome:
         _, new = parts(journal)

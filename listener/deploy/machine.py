@@ -13,22 +13,22 @@ again. A rollback that fails is never rolled back: it ends loudly and the target
 
 Where someone put another container in the target's place: STEP_ASIDE ─▶ failed.
 
-A service with several containers goes the route for one after the other. Wrong with one of them:
-its own way back, then that of those before it, the newest first.
+A service with several containers goes the route for one after the other, or for several together:
+each act is then done for all of these before the next one is. Wrong with one of them: the way back
+of all that are under way, then that of those before them, the newest first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from listener.deploy.outcomes import (
     Committed,
     Created,
-    Done,
     Faulted,
     Gone,
-    Healthy,
     Helped,
     Nothing,
     Outcome,
@@ -41,9 +41,10 @@ from listener.deploy.outcomes import (
     Sick,
     Started,
 )
-from listener.deploy.route import WAY_BACK, route, state_of, untouched
-from listener.model.deployment import Deployment, State, Step, Trigger
-from listener.model.journal import Journal, NewContainer, Phase
+from listener.deploy.route import EACH, WAY_BACK, route, state_of, untouched
+from listener.deploy.steps import finish_step
+from listener.model.deployment import Deployment, State, Step
+from listener.model.journal import Journal, NewContainer, Phase, Swap
 
 
 def begin(journal: Journal, now: datetime) -> Journal:
@@ -62,16 +63,17 @@ def begin(journal: Journal, now: datetime) -> Journal:
 
 def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     """What follows: the next act announced, or the deployment in its final state."""
-    journal = _finish_step(journal, outcome, now)
+    journal = finish_step(journal, outcome, now)
     match outcome:
         case Nothing(reason, digest):
             facts = {"to_digest": digest or journal.deployment.to_digest}
             return _end(_with(journal, deployment=facts), State.SKIPPED, reason, now)
         case Overtaken(by):
             return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
-        case Replaced(reason):
+        case Replaced(reason, container):
             because = f"{journal.verdict}; {reason}" if journal.verdict else reason
-            return _go(journal, Phase.STEP_ASIDE, verdict=because)
+            mine = journal.led_by(container)
+            return _go(mine, Phase.STEP_ASIDE, verdict=because)
         case Gone():
             return _go(journal, Phase.REVIVE)
         case Helped(told):
@@ -90,20 +92,23 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
         case Resolved(digest, tag):
             return _next(_with(journal, deployment={"to_digest": digest, "tag": tag}), now)
         case Planned() if journal.phase is Phase.NEXT:
-            plan = {name: getattr(outcome, name) for name in _PLANNED}
-            done = (*journal.swapped, journal.current)
-            return _go(journal, Phase.CREATE, swapped=done, baseline=None, **plan)
+            plan = _planned(outcome)
+            return _go(journal, Phase.CREATE, swapped=journal.swaps, baseline=None, **plan)
         case Planned():
             facts = {"from_digest": outcome.old.digest}
-            plan = {name: getattr(outcome, name) for name in _PLANNED}
+            plan = _planned(outcome)
             if journal.deployment.dry_run:
                 told = _with(journal, deployment={**facts, "plan": outcome.plan}, **plan)
                 return _end(told, State.SKIPPED, "a dry run: nothing was changed", now)
             return _next(_with(journal, deployment=facts, **plan), now)
         case Pulled(image_id, _):
-            return _next(_with(journal, new=_new(journal, image_id=image_id)), now)
+            made = [
+                swap.model_copy(update={"new": _new(swap, image_id=image_id)})
+                for swap in journal.batch
+            ]
+            return _next(journal.with_batch(made), now)
         case Created(container_id, _):
-            return _next(_with(journal, new=_new(journal, id=container_id)), now)
+            return _next(_with(journal, new=_new(journal.current, id=container_id)), now)
         case Started(baseline, gap_seconds):
             gap = {} if journal.phase is Phase.BOOT else _longest_gap(journal, gap_seconds)
             return _next(_with(journal, deployment=gap, baseline=baseline), now)
@@ -132,7 +137,16 @@ def _go_on(journal: Journal, told: Journal) -> Journal:
     return _go(journal, told.phase, deployment=facts, **known)
 
 
+def _planned(plan: Planned) -> dict[str, Any]:
+    return {name: getattr(plan, name) for name in _PLANNED} | {"ahead": (), "behind": plan.fellows}
+
+
 def _next(journal: Journal, now: datetime) -> Journal:
+    if journal.phase in EACH:
+        turn = len(journal.ahead) + 1
+        if journal.behind:
+            return journal.with_batch(journal.batch, at=turn)
+        journal = journal.with_batch(journal.batch)
     match journal.phase:
         case Phase.COMMIT if journal.verdict is not None:
             reason = f"{journal.verdict}; left as it is, since rollback is off for this target"
@@ -141,6 +155,8 @@ def _next(journal: Journal, now: datetime) -> Journal:
             return _end(journal, State.SUCCEEDED, _success(journal), now)
         case Phase.NEXT:
             return _go(journal, Phase.COMMIT)
+        case Phase.STEP_ASIDE if len(journal.batch) > 1:
+            return _take_back_the_others(journal)
         case Phase.DISCARD | Phase.STEP_ASIDE | Phase.CLEAN if journal.swapped:
             return _take_back_the_last(journal)
         case Phase.DISCARD | Phase.STEP_ASIDE:
@@ -163,7 +179,7 @@ def _take_back_the_last(journal: Journal) -> Journal:
     # One that could not be made, or has a stranger in its place, says nothing of the image.
     blameless = journal.phase is not Phase.CLEAN and not journal.sick
     return _go(
-        journal.of(journal.swapped[-1]),
+        journal.with_batch(journal.swapped[-1:]),
         Phase.REVERT,
         swapped=journal.swapped[:-1],
         pending=(),
@@ -171,9 +187,16 @@ def _take_back_the_last(journal: Journal) -> Journal:
     )
 
 
+def _take_back_the_others(journal: Journal) -> Journal:
+    """The way back of those that were replaced together with one that is a stranger's now."""
+    others = journal.with_batch((*journal.ahead, *journal.behind))
+    return _go(others, Phase.REVERT, pending=(), untaken=journal.untaken or not journal.sick)
+
+
 def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
     known = [one for one in (journal.deployment.gap_seconds, gap) if one is not None]
-    return {"gap_seconds": max(known, default=None) if journal.swapped else gap}
+    others = journal.swapped or journal.ahead
+    return {"gap_seconds": max(known, default=None) if others else gap}
 
 
 _PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
@@ -187,29 +210,37 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
     reason = fault.reason
     if journal.phase in WAY_BACK:
         because = f"{journal.verdict}; taking it back failed too: {reason}"
-        if journal.swapped:
-            others = ", ".join(swap.old.name for swap in journal.swapped if swap.old)
-            because += f"; the new version is left in {others}"
+        unreverted = journal.behind if journal.phase in (Phase.REVERT, Phase.REVIVE) else ()
+        if left := [swap.called for swap in (*journal.swapped, *unreverted) if swap.called]:
+            because += f"; the new version is left in {', '.join(left)}"
         helps = f"; what helps: {fault.remedy}" if fault.remedy else ""
         return _end(journal, State.ROLLBACK_FAILED, because + helps, now)
     if journal.phase in _NO_WAY_BACK:
+        if journal.phase is Phase.DISCARD and journal.behind:
+            return _next(journal, now)
+        if journal.phase is Phase.STEP_ASIDE and len(journal.batch) > 1:
+            return _take_back_the_others(journal)
         if journal.swapped and journal.phase is not Phase.COMMIT:
             return _take_back_the_last(journal)
         return _end(journal, State.FAILED, reason, now)
     if journal.phase is Phase.NEXT:
         return _go(journal, Phase.REVERT, verdict=reason, untaken=True)
     reason = _of_which(journal, reason)
+    journal = journal.led_by(None)
     if untouched(journal):
         return _go(journal, Phase.DISCARD, verdict=reason)
     if journal.phase is Phase.AFTER_START and not journal.target.settings.rollback:
         return _go(journal, Phase.COMMIT, verdict=reason)
-    return _go(journal, Phase.REVERT, verdict=reason, untaken=journal.phase is Phase.BEFORE_STOP)
+    untaken = journal.phase is Phase.BEFORE_STOP
+    return _go(journal, Phase.REVERT, verdict=reason, untaken=untaken)
 
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
+    journal = journal.led_by(sick.container)
     if journal.phase is Phase.REVERT_WATCH:
         what = "service as it was" if journal.target.driver == "swarm" else "container that ran"
-        reason = f"the {what} before: {sick.reason}"
+        which = f" ({sick.container})" if sick.container else ""
+        reason = f"the {what} before{which}: {sick.reason}"
         return _faulted(journal, Faulted(reason, sick.remedy), now)
     facts = {"verdict": _of_which(journal, sick.reason), "sick": True}
     logs = {"logs": sick.logs}
@@ -235,45 +266,7 @@ def _success(journal: Journal) -> str:
         return "replaced; the container was stopped before and stays stopped"
     cause = journal.deployment.cause
     well = f"healthy again; {cause}" if cause else "healthy"
-    return f"{well}, all {len(journal.swaps)} replicas" if journal.swapped else well
-
-
-def _finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
-    steps = journal.deployment.steps
-    if not steps:
-        return journal
-    detail = _detail(journal.deployment, outcome)
-    last = steps[-1].model_copy(update={"finished_at": now, "detail": detail})
-    deployment = journal.deployment.model_copy(update={"steps": (*steps[:-1], last)})
-    return journal.model_copy(update={"deployment": deployment})
-
-
-def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
-    match outcome:
-        case Resolved(digest, tag):
-            # Only where the registry was asked is it what the tag means.
-            asked = deployment.trigger is not Trigger.ROLLBACK and deployment.to_digest is None
-            return f"{tag} is {digest}" if asked and tag else digest
-        case Pulled(_, detail) | Done(detail) | Committed(_, detail, _):
-            return detail
-        case Gone(reason) | Revived(_, _, _, reason):
-            return reason
-        case Helped(told):
-            return f"the helper ended: {told.deployment.reason or told.verdict or 'in the middle'}"
-        case Created(_, warnings):
-            return "; ".join(warnings) or None
-        case Planned():
-            plan = f"{outcome.strategy}: {outcome.because}"
-            following = deployment.steps[-1].name == Phase.NEXT
-            return f"{outcome.old.name}, {plan}" if outcome.pending or following else plan
-        case Overtaken(by):
-            return f"deployment {by} waits"
-        case Nothing(reason) | Healthy(reason) | Sick(_, reason) | Faulted(reason):
-            return reason
-        case Replaced(reason):
-            return reason
-        case _:
-            return None
+    return f"{well}, all {len(journal.swaps)} replicas" if len(journal.swaps) > 1 else well
 
 
 def _go(
@@ -293,10 +286,10 @@ def _with(
     return journal.model_copy(update={"deployment": changed, **facts})
 
 
-def _new(journal: Journal, **facts: object) -> NewContainer:
-    if journal.new is None:
-        raise ValueError(f"{journal.phase} without a plan")
-    return journal.new.model_copy(update=facts)
+def _new(swap: Swap, **facts: object) -> NewContainer:
+    if swap.new is None:
+        raise ValueError("there is no plan yet")
+    return swap.new.model_copy(update=facts)
 
 
 def _end(journal: Journal, state: State, reason: str, now: datetime) -> Journal:

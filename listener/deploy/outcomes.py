@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
+from listener.model.journal import Baseline, Journal, NewContainer, OldContainer, Swap
 from listener.model.target import Good, Strategy
 
 SickKind = Literal["unhealthy", "exited", "start_error", "disturbed", "release"]
@@ -31,8 +31,9 @@ class Nothing:
 class Planned:
     """The container that runs was read, what replaces it was named, and how: with the reason.
 
-    `pending` are the names of the containers of the same service that are to follow. `plan` says
-    for a dry run what the deployment would do. `neighbours` are restarted with this service.
+    `fellows` are the swaps of those of the same service that are replaced together with it,
+    `pending` the names of those that are to follow. `plan` says for a dry run what the deployment
+    would do. `neighbours` are restarted with this service.
     """
 
     old: OldContainer
@@ -40,6 +41,7 @@ class Planned:
     strategy: Strategy = "recreate"
     because: str = ""
     dependents: tuple[OldContainer, ...] = ()
+    fellows: tuple[Swap, ...] = ()
     pending: tuple[str, ...] = ()
     neighbours: tuple[str, ...] = ()
     plan: tuple[str, ...] = ()
@@ -106,7 +108,8 @@ class Healthy:
 class Sick:
     """The container did not prove itself; its last lines. `remedy` as in Faulted.
 
-    `returning` says that something else, Swarm, is taking it back already.
+    `returning` says that something else, Swarm, is taking it back already. `container` is the name
+    of the one that it is about, where several were watched.
     """
 
     kind: SickKind
@@ -114,6 +117,7 @@ class Sick:
     logs: tuple[str, ...] = ()
     remedy: str | None = None
     returning: bool = False
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +146,13 @@ class Helped:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """Someone else put another container in the target's place: hands off."""
+    """Someone else put another container in the target's place: hands off.
+
+    `container` as in Sick.
+    """
 
     reason: str
+    container: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from listener.deploy.checks import Checks
-from listener.deploy.claims import Claims
-from listener.deploy.outcomes import (
-    Done,
-    Faulted,
-    Healthy,
-    Nothing,
-    Outcome,
-    Planned,
-    Pulled,
-)
+from listener.deploy.outcomes import Faulted, Healthy, Nothing, Outcome, Pulled
+from listener.deploy.planning import Planning
 from listener.deploy.progress import ActProgress
-from listener.deploy.rehearsal import rehearsed
-from listener.deploy.replicas import Replicas
 from listener.deploy.retention import good_old
 from listener.deploy.wanted import Wanted
-from listener.drivers.current import (
-    CannotSwapError,
-    name_new,
-    read_current,
-    refuse_without_support,
-)
-from listener.drivers.dependents import Living, find_living_off
+from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound, PullFault
 from listener.drivers.holds import Holds
-from listener.drivers.neighbours import Neighbours
-from listener.drivers.own import is_own
 from listener.drivers.pull import pull_with_retries
-from listener.drivers.stage import before, parts
-from listener.drivers.strategy import choose_strategy
-from listener.drivers.tags import move_tag
+from listener.drivers.stage import parts
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment
-from listener.model.journal import Journal, NewContainer, OldContainer
+from listener.model.journal import Journal, NewContainer
 from listener.model.reference import parse_reference
-from listener.model.target import Memory, Strategy
+from listener.model.target import Memory
 from listener.registry import Credentials
 
 _LOOK_EVERY = 0.5
@@ -69,12 +48,11 @@ class Preparing:
         self._credentials = credentials
         self._wanted = wanted
         self._checks = checks
-        self.claims = Claims()
-        """Which deployments are under way, and on which containers."""
+        self._planning = Planning(engine)
+        self.claims = self._planning.claims
+        self.plan_next = self._planning.next
         self._give_up = give_up
         self._holds = Holds(engine)
-        self._replicas = Replicas(engine)
-        self._neighbours = Neighbours(engine)
 
     async def resolve(self, journal: Journal, memory: Memory) -> Outcome:
         """Finds the digest that shall run."""
@@ -107,84 +85,8 @@ class Preparing:
 
     async def plan(self, journal: Journal, memory: Memory) -> Outcome:
         """Reads what runs and names what shall replace it, and how."""
-        work = self._plan(journal, memory)
+        work = self._planning.first(journal, memory)
         return await self._unless(lambda: self._cancelled(journal.deployment), work)
-
-    async def _plan(self, journal: Journal, memory: Memory) -> Outcome:
-        deployment, target = journal.deployment, journal.target
-        digest = deployment.to_digest or ""
-        new = await name_new(self._engine, target, deployment.tag, digest)
-        due = await self._replicas.due(target, new, force=deployment.force)
-        if not due:
-            return Nothing(f"already runs {digest}", digest)
-        planned = await self._plan_one(journal, memory, new, due)
-        if deployment.dry_run:
-            told = await rehearsed(self._engine, journal, planned)
-            return dataclasses.replace(planned, plan=told)
-        return planned
-
-    async def plan_next(self, journal: Journal, memory: Memory) -> Outcome:
-        """Plans the next container of a service; its image is there and its name means it."""
-        _, new = parts(journal)
-        # Where the journal was lost, what was beside this one was removed and its tag put back.
-        await move_tag(self._engine, new.reference, new.image_id)
-        due = await self._replicas.following(journal)
-        if not due:
-            return Done("no other replica is left to replace")
-        return await self._plan_one(journal, memory, new.model_copy(update={"id": None}), due)
-
-    async def _plan_one(
-        self, journal: Journal, memory: Memory, new: NewContainer, due: tuple[str, ...]
-    ) -> Planned:
-        """The plan for the first of the containers that are `due`; the others are to follow."""
-        old, living, neighbours = await self._claimed(journal, memory, due)
-        await refuse_without_support(self._engine, old)
-        dependents = living.dependents
-        lives = next((one.name for one in dependents if is_own(one.id)), None)
-        if lives is not None:
-            raise CannotSwapError(
-                f"this program itself, container {lives}, lives off {old.name}: it cannot replace"
-                " both; give it a network and volumes of its own"
-            )
-        if journal.target.own:
-            strategy: Strategy = "recreate"
-            because = "it is this program's own container, which a helper container replaces"
-        else:
-            strategy, because = choose_strategy(journal.target.settings, before(old), dependents)
-        if old.inspect["HostConfig"].get("AutoRemove"):
-            if dependents:
-                raise CannotSwapError(
-                    f"container {old.name} was started with --rm and {dependents[0].name} lives off"
-                    " it: neither could be brought back; create it without --rm"
-                )
-            because += "; with --rm the way back is to create it again"
-        return Planned(
-            old, new, strategy, because, dependents, pending=due[1:], neighbours=neighbours
-        )
-
-    async def _claimed(
-        self, journal: Journal, memory: Memory, due: tuple[str, ...]
-    ) -> tuple[OldContainer, Living, tuple[str, ...]]:
-        """The container that is due, what lives off it, and which others are restarted with it,
-        once no other deployment touches any of them.
-        """
-        deployment, target = journal.deployment, journal.target
-        # What is swapped already may have to be taken back.
-        claimed = {*due, *journal.touched}
-        while True:
-            if not deployment.dry_run:
-                await self.claims.claim(deployment.id, claimed)
-            old = await read_current(self._engine, target, memory, due[0])
-            living = await find_living_off(self._engine, old.inspect)
-            neighbours = await self._neighbours.of(target.settings.service_of_compose)
-            # Those that are stopped by now were running when the first one was planned.
-            own = {one.name for one in living.dependents}
-            neighbours = tuple(sorted({*neighbours, *journal.neighbours} - own))
-            touched = {*living.names, *neighbours}
-            # This program's own replacement lets every other deployment end first.
-            if touched <= claimed or deployment.dry_run or target.own:
-                return old, living, neighbours
-            claimed |= touched
 
     async def pull(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Gets the image by its digest, unless it is held, and holds the one that runs."""

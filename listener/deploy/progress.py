@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from listener.drivers.image_calls import LayerProgress
 from listener.model.deployment import Layer, Proof, Step
 
@@ -15,7 +17,7 @@ class ActProgress:
 
     def __init__(self) -> None:
         self._layers: dict[str, LayerProgress] = {}
-        self._proof: Proof | None = None
+        self._proofs: dict[str, Proof] = {}
 
     def layer(self, progress: LayerProgress) -> None:
         """Takes what the engine said of one layer; other lines of its stream count nothing."""
@@ -27,10 +29,16 @@ class ActProgress:
                 )
             self._layers[progress.id] = progress
 
-    def proof(self, proof: Proof) -> None:
-        """Takes how a watched container stands."""
+    def proof(self, proof: Proof, of: str = "") -> None:
+        """Takes how a watched container stands; `of` tells it from others of its batch."""
         said = proof.said.strip()[:_LONGEST_SAID] if proof.said else None
-        self._proof = proof.model_copy(update={"said": said})
+        self._proofs[of] = proof.model_copy(update={"said": said})
+
+    @property
+    def _proof(self) -> Proof | None:
+        """How the one stands that has the longest way to go."""
+        proofs = self._proofs.values()
+        return max(proofs, key=lambda one: (not one.settles_at, _until(one)), default=None)
 
     def of(self, step: Step) -> Step:
         """The step under way with what is known of it."""
@@ -50,3 +58,7 @@ class ActProgress:
         total = sum(layer.total or 0 for layer in layers) / _MIB
         current = sum(layer.current or 0 for layer in layers) / _MIB
         return f"{ready} of {len(layers)} layers, {current:.1f} of {total:.1f} MiB"
+
+
+def _until(proof: Proof) -> datetime:
+    return proof.settles_at or proof.deadline

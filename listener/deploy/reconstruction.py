@@ -81,8 +81,12 @@ class Reconstruction:
             (one for one in journals if one is not current and one.phase in _BEGUN),
             key=lambda one: one.old.name if one.old else "",
         )
-        swapped = tuple(one.current for one in others)
-        joined = current.model_copy(update={"swapped": swapped})
+        # Some of them may have been replaced together: none of these has been proven yet.
+        together = [one for one in others if _alike(one, current)]
+        swapped = tuple(one.current for one in others if one not in together)
+        joined = current.model_copy(update={"swapped": swapped}).with_batch(
+            (current.current, *(one.current for one in together))
+        )
         begun = {swap.old.name for swap in joined.swaps if swap.old}
         left = tuple(name for name in pending if name not in begun)
         return joined.model_copy(update={"pending": left})
@@ -151,6 +155,11 @@ def _deployment(scene: Scene, target: Target) -> Deployment:
         queued_at=now,
         started_at=now,
     )
+
+
+def _alike(one: Journal, current: Journal) -> bool:
+    """Whether one container is as far on the same way as another."""
+    return one.phase is current.phase and one.strategy == current.strategy
 
 
 def _strategy(scene: Scene, old: Document) -> Strategy:

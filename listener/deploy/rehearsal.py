@@ -44,6 +44,7 @@ async def rehearsed(engine: Engine, journal: Journal, planned: Planned) -> tuple
         dependents=tuple(one.name for one in planned.dependents),
         copies=(*named, *found),
         uncopied=(*notes, *lost),
+        fellows=tuple(swap.called or "" for swap in planned.fellows),
         pending=planned.pending,
         neighbours=planned.neighbours,
     ).sentences()

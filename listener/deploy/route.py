@@ -16,6 +16,8 @@ updated by Swarm itself, on whichever nodes; it is followed to its end, and watc
 
     a service with more containers: … WATCH ─▶ NEXT, CREATE, … WATCH ─▶ NEXT … ─▶ COMMIT
 
+    those that are replaced together: CREATE, CREATE, … CUTOVER, CUTOVER, … WATCH …
+
     Compose restarts services that depend on it: … WATCH ─▶ RESTART ─▶ COMMIT
 
 In brackets: where the target asks for it, or containers live off its own (ADOPT).
@@ -57,6 +59,24 @@ _STATE_OF = {
     Phase.STEP_ASIDE: State.REVERTING,
 }
 
+EACH = frozenset(
+    {
+        Phase.CREATE,
+        Phase.BOOT,
+        Phase.AFTER_START,
+        Phase.HANDOVER,
+        Phase.BEFORE_STOP,
+        Phase.CUTOVER,
+        Phase.DISARM,
+        Phase.ADOPT,
+        Phase.DISCARD,
+        Phase.REVERT,
+        Phase.CLEAN,
+    }
+)
+"""The acts that are done for one after the other of the containers that are replaced together; the
+others are done once for all of them."""
+
 WAY_BACK = (Phase.REVERT, Phase.REVIVE, Phase.REVERT_WATCH, Phase.CLEAN)
 """The acts that bring back what ran before; a fault in one of them is a failed rollback."""
 
@@ -75,7 +95,7 @@ def route(journal: Journal) -> tuple[Phase, ...]:
         last = (Phase.RESTART, Phase.COMMIT)
     if journal.swapped:
         first, made = (), (Phase.CREATE,)
-    adopt = (Phase.ADOPT,) if journal.dependents else ()
+    adopt = (Phase.ADOPT,) if any(swap.dependents for swap in journal.batch) else ()
     if journal.old is not None and not journal.old.was_running:
         # It was stopped and stays so: there is nothing to prove and nobody to hand over from.
         return (*first, *made, Phase.CUTOVER, *adopt, *last)

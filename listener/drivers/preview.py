@@ -33,9 +33,9 @@ class Preview:
 
     `image` is the Config of the new image, None where it is not on the engine yet. `dependents`
     are the names of the containers that would be created again with it, `copies` the files that
-    would be copied from the old container, `uncopied` sentences on what would not,
-    `pending` the containers of the same service that would follow, `neighbours` those that Compose
-    restarts with it.
+    would be copied from the old container, `uncopied` sentences on what would not. Of the same
+    service, `fellows` are the containers that would be replaced together with it and `pending`
+    those that would follow. `neighbours` are those that Compose restarts with it.
     """
 
     strategy: Strategy
@@ -49,6 +49,7 @@ class Preview:
     dependents: Sequence[str] = ()
     copies: Sequence[str] = ()
     uncopied: Sequence[str] = ()
+    fellows: Sequence[str] = ()
     pending: Sequence[str] = ()
     neighbours: Sequence[str] = ()
 
@@ -123,8 +124,12 @@ class Preview:
             yield f"created again with it, since they live off it: {_listed(self.dependents)}"
         if self.neighbours:
             yield f"restarted with it, as depends_on says: {_listed(self.neighbours)}"
+        if self.fellows:
+            yield f"replaced together with it: {', '.join(self.fellows)}"
         if self.pending:
-            yield f"then, one after the other: {', '.join(self.pending)}"
+            many = self.settings.parallelism
+            pace = "one after the other" if many == 1 else f"{many} at a time"
+            yield f"then, {pace}: {', '.join(self.pending)}"
 
 
 def _differences(

@@ -6,9 +6,12 @@ and is never shown by the API.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from listener.model.base import Noun
 from listener.model.deployment import Deployment
@@ -100,6 +103,15 @@ class Swap(Noun):
     strategy: Strategy = "recreate"
     dependents: tuple[OldContainer, ...] = ()
 
+    @property
+    def called(self) -> str | None:
+        """The name of its container, once it is known."""
+        return self.old.name if self.old else None
+
+
+# Left out where there is none: so a version that knows nothing of it can read the journal.
+_Fellows = Annotated[tuple[Swap, ...], Field(exclude_if=lambda swaps: not swaps)]
+
 
 class Journal(Noun):
     """Everything that one deployment knows, saved before each act.
@@ -109,8 +121,10 @@ class Journal(Noun):
     the new container, once one did; `sick` says that its health did, so that its digest is bad.
     `untaken` says that the way back ends as failed: nothing was wrong with the new image.
     Of a service with several containers, `swapped` are those that have proven themselves, oldest
-    first, and `pending` the names of those that are still to be replaced. `neighbours` are the
-    names of the containers that Compose restarts with this service.
+    first, and `pending` the names of those that are still to be replaced. Of those that are
+    replaced together with the one under way, the announced act was done for the ones `ahead` of it
+    and is still to be done for the ones `behind` it. `neighbours` are the names of the containers
+    that Compose restarts with this service.
     """
 
     deployment: Deployment
@@ -127,6 +141,8 @@ class Journal(Noun):
     neighbours: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     swapped: tuple[Swap, ...] = ()
+    ahead: _Fellows = ()
+    behind: _Fellows = ()
 
     @property
     def current(self) -> Swap:
@@ -138,9 +154,27 @@ class Journal(Noun):
         return self.model_copy(update={name: getattr(swap, name) for name in Swap.model_fields})
 
     @property
+    def batch(self) -> tuple[Swap, ...]:
+        """The swaps that are under way together, in their order."""
+        return (*self.ahead, self.current, *self.behind)
+
+    def with_batch(self, batch: Sequence[Swap], *, at: int = 0) -> Journal:
+        """The journal with these swaps under way together, the one at this place announced."""
+        fellows = {"ahead": tuple(batch[:at]), "behind": tuple(batch[at + 1 :])}
+        return self.of(batch[at]).model_copy(update=fellows)
+
+    def led_by(self, container: str | None) -> Journal:
+        """The journal with the swap of this container, by its name, before the others of the
+        batch; without a name the one that is announced.
+        """
+        batch, places = self.batch, range(len(self.batch))
+        at = next((n for n in places if batch[n].called == container), len(self.ahead))
+        return self.with_batch((batch[at], *batch[:at], *batch[at + 1 :]))
+
+    @property
     def swaps(self) -> tuple[Swap, ...]:
         """All swaps that were begun, oldest first."""
-        return (*self.swapped, self.current)
+        return (*self.swapped, *self.batch)
 
     @property
     def ran(self) -> bool:

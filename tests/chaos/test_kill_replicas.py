@@ -1,4 +1,6 @@
-"""SIGKILL while the containers of a service are replaced one after the other: never a mixture."""
+"""SIGKILL while the containers of a service are replaced one after the other, or together: never a
+mixture.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,20 @@ PATIENT = {"test": ["CMD", "sh", "-c", PROBE], "interval": "1s", "timeout": "30s
 
 
 class Pair:
-    """A service of two containers that share a volume, at version 1, the listener at rest."""
+    """A service of two containers that share a volume, at version 1, the listener at rest.
 
-    def __init__(self, world: World) -> None:
+    `together` they are replaced at once.
+    """
+
+    def __init__(self, world: World, *, together: bool = False) -> None:
         self.world = world
         world.push("web", Release("1"))
-        web = {"deploy": {"replicas": 2}, "volumes": ["data:/data"], "healthcheck": PATIENT}
+        web = {
+            "deploy": {"replicas": 2},
+            "volumes": ["data:/data"],
+            "healthcheck": PATIENT,
+            "labels": {"listener.parallelism": "2"} if together else {},
+        }
         self.project = Project(world, {"web": web}, more={"volumes": {"data": {}}})
         self.first = self.project.begin()
         self._inside("echo kept > /data/file")
@@ -76,29 +86,52 @@ class Pair:
         return self.world.engine.docker("exec", container, "sh", "-c", script)
 
 
-def also(fault: str) -> Any:
+def also(fault: str, *, together: bool = False) -> Any:
     """A kill that `make chaos` alone tries."""
-    return pytest.param(fault, marks=pytest.mark.thorough)
+    return pytest.param(fault, together, marks=pytest.mark.thorough)
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [also("before-next"), "create:2", also("named:2"), "stopping:2", "watch:2", also("commit")],
+    ("fault", "together"),
+    [
+        also("before-next"),
+        ("create:2", False),
+        also("named:2"),
+        ("stopping:2", False),
+        ("watch:2", False),
+        also("commit"),
+        also("create:1", together=True),
+        also("cutover:1", together=True),
+        ("stopping:2", True),
+        also("disarm:1", together=True),
+        also("before-watch", together=True),
+    ],
 )
-def test_a_good_release_gets_through(world: World, fault: str) -> None:
-    pair = Pair(world)
+def test_a_good_release_gets_through(world: World, fault: str, together: bool) -> None:
+    pair = Pair(world, together=together)
     pair.die_at(fault, "2")
     world.listener.start()
     pair.comes_to_rest("2")
 
 
 @pytest.mark.parametrize(
-    "fault", [also("watch:2"), "unstarted", "revert:2", also("restored:2"), also("clean:2")]
+    ("fault", "together"),
+    [
+        also("watch:2"),
+        ("unstarted", False),
+        ("revert:2", False),
+        also("restored:2"),
+        also("clean:2"),
+        also("watch", together=True),
+        also("revert:1", together=True),
+        ("unstarted:2", True),
+        also("clean:1", together=True),
+    ],
 )
 def test_a_release_that_is_sick_in_the_second_is_taken_back_in_both(
-    world: World, fault: str
+    world: World, fault: str, together: bool
 ) -> None:
-    pair = Pair(world)
+    pair = Pair(world, together=together)
     pair.die_at(fault, ONE_OF_TWO)
     world.listener.start()
     pair.comes_to_rest("1")
@@ -109,19 +142,44 @@ def test_a_release_that_is_sick_in_the_second_is_taken_back_in_both(
 
 
 @pytest.mark.parametrize(
-    "fault", [also("watch"), "create:2", "stopping:2", also("watch:2"), "before-commit"]
+    ("fault", "together"),
+    [
+        also("watch"),
+        ("create:2", False),
+        ("stopping:2", False),
+        also("watch:2"),
+        ("before-commit", False),
+        also("create:1", together=True),
+        also("named:2", together=True),
+        also("stopping:2", together=True),
+    ],
 )
-def test_a_good_release_gets_through_without_the_journal(world: World, fault: str) -> None:
-    pair = Pair(world)
+def test_a_good_release_gets_through_without_the_journal(
+    world: World, fault: str, together: bool
+) -> None:
+    pair = Pair(world, together=together)
     pair.die_at(fault, "2")
     pair.lose_redis()
     world.listener.start()
     pair.comes_to_rest("2")
 
 
-@pytest.mark.parametrize("fault", [also("unnamed"), "clean", "unstarted:2"])
-def test_a_sick_release_is_taken_back_without_the_journal(world: World, fault: str) -> None:
-    pair = Pair(world)
+@pytest.mark.parametrize(
+    ("fault", "together"),
+    [
+        also("unnamed"),
+        ("clean", False),
+        ("unstarted:2", False),
+        # Both run by then, and nobody has looked at either.
+        ("before-watch", True),
+        also("unnamed:2", together=True),
+        also("clean:1", together=True),
+    ],
+)
+def test_a_sick_release_is_taken_back_without_the_journal(
+    world: World, fault: str, together: bool
+) -> None:
+    pair = Pair(world, together=together)
     pair.die_at(fault, ONE_OF_TWO)
     pair.lose_redis()
     world.listener.start()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+from typing import Any
+
 import pytest
 
 from lab import ship
 from lab.app import Behaviour, Check, Release, digest_of
 from lab.compose import Project
+from lab.process import program
 from lab.waiting import wait_for
 from lab.world import World
 
@@ -47,6 +53,118 @@ def test_each_replica_is_replaced_and_the_next_up_keeps_them_all(
     assert shop.versions("web") == ["2"] * 4
     assert shop.containers().items() >= second.items()
     assert shop.up("--scale", f"{world.name('web')}=4").items() >= second.items()
+
+
+# In a version of this name only the two containers that come first ever get ready.
+TWO_OF_FOUR = "3-for-two"
+PROBE = """me=$$(cat /etc/hostname)
+case $$(cat /app/version) in *-for-two)
+  busybox grep -q $$me /data/came || echo $$me >> /data/came
+  busybox head -n 2 /data/came | busybox grep -q $$me || { echo "two are there already"; exit 1; }
+esac
+exec /app/check"""
+PATIENT = {"test": ["CMD", "sh", "-c", PROBE], "interval": "1s", "timeout": "30s", "retries": 2}
+
+
+class Answering:
+    """How many of a project's containers are healthy at once, by the engine's own account."""
+
+    def __init__(self, shop: Project) -> None:
+        self._shop = shop
+        self._said = shop.directory / "events"
+
+    def __enter__(self) -> Answering:
+        self._ready = set(self._shop.containers().values())
+        wanted = ("type=container", f"label=com.docker.compose.project={self._shop.name}")
+        filters = [part for one in wanted for part in ("--filter", one)]
+        since, shape = ("--since", f"{time.time():.3f}"), ("--format", "{{.ID}} {{.Action}}")
+        with self._said.open("wb") as out:
+            self._stream = subprocess.Popen(
+                [program("docker"), "events", *since, *filters, *shape],
+                stdout=out,
+                env={**os.environ, **self._shop.world.engine.env},
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.terminate()
+        self._stream.wait()
+
+    def fewest(self) -> int:
+        """The least number since the beginning."""
+        now = set(self._ready)
+        fewest = len(now)
+        for line in self._said.read_text().splitlines():
+            container, _, action = line.partition(" ")
+            if action == "health_status: healthy":
+                now.add(container)
+            elif action in ("die", "health_status: unhealthy"):
+                now.discard(container)
+            fewest = min(fewest, len(now))
+        return fewest
+
+
+def acts(deployment: dict[str, Any], name: str) -> int:
+    """How often a deployment did an act."""
+    return [step["name"] for step in deployment["steps"]].count(name)
+
+
+def test_two_at_a_time_leave_the_others_to_answer_and_all_four_come_back(world: World) -> None:
+    world.push("web", release("1"))
+    labels = {"listener.parallelism": "2", "listener.strategy": "recreate"}
+    web = {
+        "deploy": {"replicas": 4},
+        "labels": labels,
+        "volumes": ["data:/data"],
+        "healthcheck": PATIENT,
+    }
+    shop = Project(world, {"web": web}, more={"volumes": {"data": {}}})
+    first = shop.begin()
+    wait_for(
+        lambda: all(
+            world.engine.inspect(name)["State"]["Health"]["Status"] == "healthy" for name in first
+        ),
+        "all four are healthy",
+        timeout=120,
+    )
+
+    with Answering(shop) as answering:
+        good = shop.ends(world.push("web", release("2")), "succeeded")
+        assert answering.fewest() >= 2
+    second = shop.containers()
+    assert shop.versions("web") == ["2"] * 4
+    assert not set(second.values()) & set(first.values())
+    assert good["reason"] == "healthy, all 4 replicas"
+    assert (acts(good, "cutover"), acts(good, "watch")) == (4, 2)
+    assert shop.up() == second
+
+    sick = shop.ends(world.push("web", release(TWO_OF_FOUR)), "rolled_back")
+    assert "two are there already" in sick["reason"]
+    assert "one of 4 replicas" in sick["reason"]
+    assert (acts(sick, "cutover"), acts(sick, "revert")) == (4, 4)
+    assert shop.containers() == second
+    assert shop.versions("web") == ["2"] * 4
+    assert shop.up() == second
+
+
+def test_two_that_prove_themselves_beside_the_old_ones_are_handed_over_together(
+    world: World,
+) -> None:
+    world.push("web", release("1"))
+    labels = {"listener.parallelism": "2", "listener.strategy": "start-first"}
+    shop = Project(world, {"web": {"deploy": {"replicas": 2}, "labels": labels}})
+    first = shop.begin()
+    sick = shop.ends(world.push("web", release("2", Behaviour.SICK)), "failed")
+    assert "one of 2 replicas" in sick["reason"]
+    assert shop.containers() == first
+    assert shop.versions("web") == ["1", "1"]
+
+    good = shop.ends(world.push("web", release("3")), "succeeded")
+    assert shop.versions("web") == ["3", "3"]
+    assert [acts(good, act) for act in ("prove", "handover", "retire", "watch")] == [1, 2, 1, 1]
+    now = shop.containers()
+    assert now.keys() == first.keys()
+    assert shop.up() == now
 
 
 def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(

@@ -62,7 +62,7 @@ def test_a_command_may_be_words_of_a_shell() -> None:
         ({"compose.service": "x"}, "listener.compose: the labelled container itself is what runs"),
         ({"window": "Mo 2:00-3:00"}, "listener.window: Mo is not a day or a span of days"),
         ({"lifecycle.before_stop": "[]"}, "listener.lifecycle.before_stop: give a command like"),
-        ({"parallelism": "2"}, "listener.parallelism: is not supported by this version yet"),
+        ({"parallelism": "0"}, "listener.parallelism: must be at least 1"),
         ({"": "x"}, "listener.: there is no such key"),
     ],
 )

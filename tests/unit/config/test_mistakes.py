@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from listener.config import ConfigError, load
 from listener.config.settings import Contents
-from listener.config.unsupported import SENTENCE
 
 HOOK = "hooks: {h: {provider: generic, token: t, "
 TARGET = "targets: {web: {container: web, "
@@ -36,6 +35,11 @@ MISTAKES = [
         "targets: {web: {service: shop_web,\n rollout: {group: web}}}",
         "2: targets.web.rollout: is for Swarm to say: .* update configuration",
     ),
+    (
+        "targets: {web: {service: shop_web,\n parallelism: 2}}",
+        "2: targets.web.parallelism: is for Swarm to say: .* update configuration",
+    ),
+    (TARGET + "\n parallelism: 0}}", "2: targets.web.parallelism: must be at least 1"),
     (TARGET + "\n rollout: {parallelism: 2}}}", "2: targets.web.rollout.group: is missing"),
     (
         TARGET + "\n rollout: {group: a b}}}",
@@ -180,22 +184,6 @@ def test_each_mistake_has_its_line_and_a_sentence(problems, text: str, expected:
     found = problems(text)
     assert len(found) == 1, found
     assert re.match(expected, found[0]), found[0]
-
-
-UNSUPPORTED = [
-    (TARGET + "\n parallelism: 2}}", "2: targets.web.parallelism"),
-]
-
-
-@pytest.mark.parametrize(("text", "place"), UNSUPPORTED, ids=[text for text, _ in UNSUPPORTED])
-def test_what_this_version_cannot_do_is_refused(problems, text: str, place: str) -> None:
-    assert problems(text) == [f"{place}: {SENTENCE}"]
-
-
-def test_what_asks_for_nothing_is_not_refused(loaded) -> None:
-    target = "container: c, preflight: false, approve: false, parallelism: 1"
-    settings = loaded(f"self_update: false\nnotify: []\ntargets: {{web: {{{target}}}}}")
-    assert settings.targets["web"].container == "c"
 
 
 def test_six_mistakes_are_six_lines_in_the_order_of_the_file(problems) -> None:

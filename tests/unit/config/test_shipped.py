@@ -81,7 +81,7 @@ def test_the_example_fits_the_schema() -> None:
         "hooks: {h: {token: t}}",
         "targets: {w: {container: w, tag: 1.10}}",
         "targets: {w: {container: w, strategy: hot}}",
-        "targets: {w: {container: w, parallelism: 2}}",
+        "targets: {w: {container: w, parallelism: 0}}",
         "targets: {w: {container: w, keep: 0}}",
         "defaults: {container: w}",
     ],

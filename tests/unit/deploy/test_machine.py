@@ -92,7 +92,7 @@ class Toy:
     def _cutover(self, _: Journal) -> Outcome:
         self.names["old"], self.names["new"] = "web.old", "web"
         self.running.discard("old")
-        if "start" in {phase.value for phase in self.faulty}:
+        if "start" in {str(phase) for phase in self.faulty}:
             return Sick("start_error", "did not start")
         self.running.add("new")
         return Started(self._baseline(), 0.3)

@@ -1,18 +1,21 @@
-"""The machine and a service with several containers: one after the other, all back on a failure."""
+"""The machine and a service with several containers: one after the other or some at a time, all
+back on a failure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from listener.deploy.outcomes import Done, Faulted, Outcome, Planned
+from listener.deploy.outcomes import Done, Faulted, Healthy, Outcome, Planned, Replaced, Sick
 from listener.model.deployment import State
-from listener.model.journal import Journal, Phase
+from listener.model.journal import Journal, Phase, Swap
 from tests.unit.deploy.test_machine import EVERYTHING, Killed, Toy, fresh, run
 
 NAMES = ("web-1", "web-2", "web-3")
+TOGETHER = {Phase.PROVE, Phase.WATCH, Phase.RETIRE, Phase.REVERT_WATCH}
 OLD, NEW = ({"old": "web"}, {"old"}), ({"new": "web"}, {"new"})
 
 
@@ -23,6 +26,7 @@ class Fleet:
     toys: dict[str, Toy]
     faulty: frozenset[Phase] = frozenset()
     scaled_away: str = ""
+    many: int = 1
     told: list[tuple[str, str]] = field(default_factory=list)
 
     def act(self, journal: Journal) -> Outcome:
@@ -38,6 +42,8 @@ class Fleet:
         if journal.phase is Phase.COMMIT:
             outcomes = [self.toys[one.old.name].act(journal) for one in journal.swaps if one.old]
             return outcomes[-1]
+        if journal.phase in TOGETHER and len(journal.batch) > 1:
+            return self._together(journal)
         return self.toys[name or "web-1"].act(journal)
 
     def _plan(self, journal: Journal, due: tuple[str, ...]) -> Outcome:
@@ -45,7 +51,21 @@ class Fleet:
         assert isinstance(planned, Planned)
         old = planned.old.model_copy(update={"name": due[0]})
         new = journal.new.model_copy(update={"id": None}) if journal.new else planned.new
-        return Planned(old, new, planned.strategy, pending=due[1:])
+        fellows = tuple(
+            Swap(old=old.model_copy(update={"name": name}), new=new, strategy=planned.strategy)
+            for name in due[1 : self.many]
+        )
+        return Planned(old, new, planned.strategy, fellows=fellows, pending=due[1 + len(fellows) :])
+
+    def _together(self, journal: Journal) -> Outcome:
+        """As the real act: all that are under way at once, and the first word against."""
+        outcome: Outcome = Healthy("healthy")
+        for swap in journal.batch:
+            name = swap.called or ""
+            outcome = self.toys[name].act(journal.of(swap))
+            if isinstance(outcome, Sick | Replaced):
+                return replace(outcome, container=name)
+        return outcome
 
     @property
     def states(self) -> list[tuple[dict[str, str], set[str]]]:
@@ -81,12 +101,33 @@ SCENARIOS: dict[str, tuple[Callable[[], Fleet], State]] = {
         State.FAILED,
     ),
     "the old one is gone": (lambda: fleet(lambda: Toy(sick=True, gone=True)), State.ROLLED_BACK),
+    "it does not start": (
+        lambda: fleet(lambda: Toy(faulty=frozenset({"start"}))),  # type: ignore[arg-type]
+        State.ROLLED_BACK,
+    ),
+    "a stranger is there before it starts": (
+        lambda: fleet(lambda: Toy(replaced=Phase.CUTOVER)),
+        State.FAILED,
+    ),
+    "the handover is refused": (
+        lambda: fleet(warm(faulty=frozenset({Phase.HANDOVER})), others=warm()),
+        State.ROLLED_BACK,
+    ),
 }
 
 
+@pytest.mark.parametrize("many", [1, 2, 3])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_kill_at_any_moment_leaves_no_mixture(name: str) -> None:
-    make, state = SCENARIOS[name]
+def test_a_kill_at_any_moment_leaves_no_mixture(name: str, many: int) -> None:
+    scenario, state = SCENARIOS[name]
+    if many == 3 and name == "it cannot be planned":
+        state = State.SUCCEEDED  # all of them are planned at once
+    if many == 3 and name == "sick beside the old one":
+        state = State.FAILED  # nothing was touched
+
+    def make() -> Fleet:
+        return replace(scenario(), many=many)
+
     total = run(make(), [fresh(**EVERYTHING)], kill_at=0)  # type: ignore[arg-type]
     for kill_at in range(1, total + 1):
         toys, saved = make(), [fresh(**EVERYTHING)]
@@ -98,7 +139,7 @@ def test_a_kill_at_any_moment_leaves_no_mixture(name: str) -> None:
         assert end.state is state, (kill_at, end.reason)
         left = [one for name, one in zip(NAMES, toys.states, strict=True) if name != "web-2"]
         states = left if toys.scaled_away else toys.states
-        if name == "a stranger has its place":
+        if name.startswith("a stranger"):
             states = states[:2]
         wanted = NEW if state is State.SUCCEEDED else OLD
         assert states == [wanted] * len(states), kill_at
@@ -110,6 +151,48 @@ def test_they_go_one_after_the_other_and_come_back_in_reverse() -> None:
     assert [name for act, name in toys.told if act == "cutover"] == list(NAMES)
     assert [name for act, name in toys.told if act == "revert"] == list(reversed(NAMES))
     assert saved[-1].deployment.reason == "unhealthy (web-3, one of 3 replicas)"
+
+
+def test_those_of_a_batch_are_all_made_before_one_is_touched_and_watched_at_once() -> None:
+    toys, saved = fleet(many=2), [fresh(**EVERYTHING)]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    both = [("create", "web-1"), ("create", "web-2"), ("before_stop", "web-1")]
+    assert toys.told[5:8] == [("tag", "web-1"), *both[:2]]
+    acts = [act for act, name in toys.told if name != "web-3"]
+    assert [acts.count(act) for act in ("tag", "create", "cutover", "watch")] == [1, 2, 2, 1]
+    assert acts.index("cutover") > acts.index("create") + 1
+    assert saved[-1].deployment.reason == "healthy, all 3 replicas"
+    [planned, following] = [
+        step.detail for step in saved[-1].deployment.steps if step.name in ("plan", "next")
+    ]
+    assert (planned or "").startswith("web-1, web-2, recreate")
+    assert (following or "").startswith("web-3, recreate")
+
+
+def test_a_batch_is_back_before_any_of_it_is_watched_and_the_sick_one_is_named() -> None:
+    sick = lambda: Toy(sick=True)  # noqa: E731
+    toys = Fleet({"web-1": Toy(), "web-2": sick(), "web-3": Toy()}, many=2)
+    saved = [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    back = [(act, name) for act, name in toys.told if act.startswith("revert")]
+    assert back == [("revert", "web-2"), ("revert", "web-1"), ("revert_watch", "web-2")]
+    assert saved[-1].deployment.reason == "unhealthy (web-2, one of 3 replicas)"
+    assert toys.states == [OLD] * 3
+
+
+def test_a_way_back_that_fails_in_a_batch_says_what_is_left() -> None:
+    failing = lambda: Toy(sick=True, faulty=frozenset({Phase.REVERT}))  # noqa: E731
+    toys, saved = fleet(failing, many=3), [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    end = saved[-1].deployment
+    assert end.state is State.ROLLBACK_FAILED
+    assert "the new version is left in web-1, web-2" in (end.reason or "")
+
+
+def test_the_journal_of_one_at_a_time_is_what_older_versions_read() -> None:
+    toys, saved = fleet(), [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    assert not any({"ahead", "behind"} & one.model_dump().keys() for one in saved)
 
 
 def test_what_is_done_once_is_done_before_the_first() -> None:
