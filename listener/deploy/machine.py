@@ -154,7 +154,9 @@ def _next(journal: Journal, now: datetime) -> Journal:
         case Phase.COMMIT:
             return _end(journal, State.SUCCEEDED, _success(journal), now)
         case Phase.NEXT:
-            return _go(journal, Phase.COMMIT)
+            journal = _with(journal, pending=())
+            restarts = Phase.RESTART in route(journal)
+            return _go(journal, Phase.RESTART if restarts else Phase.COMMIT)
         case Phase.STEP_ASIDE if len(journal.batch) > 1:
             return _take_back_the_others(journal)
         case Phase.DISCARD | Phase.STEP_ASIDE | Phase.CLEAN if journal.swapped:

@@ -27,6 +27,7 @@ class Fleet:
     faulty: frozenset[Phase] = frozenset()
     scaled_away: str = ""
     many: int = 1
+    neighbours: tuple[str, ...] = ()
     told: list[tuple[str, str]] = field(default_factory=list)
 
     def act(self, journal: Journal) -> Outcome:
@@ -42,6 +43,8 @@ class Fleet:
         if journal.phase is Phase.COMMIT:
             outcomes = [self.toys[one.old.name].act(journal) for one in journal.swaps if one.old]
             return outcomes[-1]
+        if journal.phase is Phase.RESTART:
+            return Done()
         if journal.phase in TOGETHER and len(journal.batch) > 1:
             return self._together(journal)
         return self.toys[name or "web-1"].act(journal)
@@ -55,7 +58,14 @@ class Fleet:
             Swap(old=old.model_copy(update={"name": name}), new=new, strategy=planned.strategy)
             for name in due[1 : self.many]
         )
-        return Planned(old, new, planned.strategy, fellows=fellows, pending=due[1 + len(fellows) :])
+        return Planned(
+            old,
+            new,
+            planned.strategy,
+            fellows=fellows,
+            pending=due[1 + len(fellows) :],
+            neighbours=self.neighbours,
+        )
 
     def _together(self, journal: Journal) -> Outcome:
         """As the real act: all that are under way at once, and the first word against."""
@@ -187,6 +197,15 @@ def test_a_way_back_that_fails_in_a_batch_says_what_is_left() -> None:
     end = saved[-1].deployment
     assert end.state is State.ROLLBACK_FAILED
     assert "the new version is left in web-1, web-2" in (end.reason or "")
+
+
+@pytest.mark.parametrize("scaled_away", ["", "web-3"])
+def test_what_depends_on_it_is_restarted_though_the_last_one_is_scaled_away(
+    scaled_away: str,
+) -> None:
+    toys, saved = fleet(scaled_away=scaled_away, neighbours=("proxy",)), [fresh()]
+    run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+    assert [act for act, _ in toys.told][-2:] == ["restart", "commit"]
 
 
 def test_the_journal_of_one_at_a_time_is_what_older_versions_read() -> None:
