@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,6 +18,10 @@ from lab.redis_server import RedisServer
 from lab.registry import Registry
 from lab.swarm import Swarm
 from lab.world import World
+
+# How long an example takes is the machine's business; `bench/` measures.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 MakeWorld = Callable[..., World]
 MakeCluster = Callable[..., Cluster]

@@ -50,10 +50,11 @@ def test_a_push_replaces_the_running_container(
     assert world.leftovers("web") == []
 
     # The target shows what runs.
-    target = world.listener.target(world.name("web"))
+    name = world.name("web")
+    wait_for(lambda: world.listener.target(name)["state"] == "idle", "nothing is under way")
+    target = world.listener.target(name)
     assert target["digest"] == digest
     assert target["last_good_digest"] == digest
-    assert target["state"] == "idle"
     assert target["last_deployment"]["id"] == deployment["id"]
 
 
