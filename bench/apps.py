@@ -50,7 +50,11 @@ def wait_healthy(world: World, app: str) -> None:
 
 def deploy(world: World, app: str, release: Release, state: str) -> dict[str, Any]:
     """Pushes a release; answers its deployment, which must end in this state."""
-    digest = world.push(app, release)
+    return ended(world, app, world.push(app, release), state)
+
+
+def ended(world: World, app: str, digest: str, state: str) -> dict[str, Any]:
+    """Waits for the deployment of what was pushed, which must end in this state."""
     done = world.listener.deployment_of(world.name(app), digest, timeout=120)
     assert done["state"] == state, done
     return done

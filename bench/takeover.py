@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench.apps import deploy, network_of, run_app
+from bench.apps import deploy, ended, network_of, run_app
 from bench.figure import Figure
 from lab.app import Behaviour, Check, Release
 from lab.engine import find_engine
@@ -69,9 +69,10 @@ def _good(world: World, neighbour: Neighbour) -> list[Figure]:
 def _sick(world: World, neighbour: Neighbour) -> list[Figure]:
     watching = {app: _watch(world, neighbour, app, 0) for app in _APPS}
     for number in range(_SICK):
-        for app in _APPS:
-            release = Release(f"sick-{number}", Behaviour.SICK, check=_CHECK)
-            deploy(world, app, release, "failed")
+        sick = Release(f"sick-{number}", Behaviour.SICK, check=_CHECK)
+        # Both at the same time, each in its own lane.
+        for app, digest in [(app, world.push(app, sick)) for app in _APPS]:
+            ended(world, app, digest, "failed")
     return [
         _failed(f"{word}, {_SICK} sick pushes, by name: failed requests", watching[app].stops())
         for app, word in _APPS.items()

@@ -15,7 +15,7 @@ from lab.app import Behaviour, Check, Release
 from lab.engine import find_engine
 from lab.world import World
 
-_ROUNDS = 5
+_ROUNDS = 3
 _SLOW = 5
 
 
