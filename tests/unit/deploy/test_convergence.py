@@ -101,6 +101,8 @@ def test_a_look_tells_what_waits_and_what_runs() -> None:
     for status, stage in (("rollback_started", "updating"), ("completed", "completed")):
         assert look(service(status), [], NEW).stage == stage
     assert look(service(None), [], NEW).stage == "none"
+    # Start-first makes the next task ready before it shall run.
+    assert look(service(), [task(NEW, "preparing", "ready")], NEW).pulling
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,8 @@ def test_what_a_task_waits_for() -> None:
         assert explain_wait(task(NEW, state), "it", 60.0) == (kind, said)
         why = explain_wait(task(NEW, state, Err="no room"), "it", 60.0)
         assert why == (kind, f"{said}: no room")
-    assert explain_wait(None, "", 60.0)[1] == "did not start within 60 s: Swarm made no task of it"
+    nothing = "did not start within 60 s: Swarm made no task of it"
+    assert explain_wait(None, "", 60.0) == ("start_error", nothing)
 
 
 def test_only_the_image_and_its_platforms_change() -> None:
