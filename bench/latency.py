@@ -44,7 +44,7 @@ def measure(directory: Path) -> list[Figure]:
                     == _TARGETS - 1
                 ),
                 "every target was deployed once",
-                timeout=120,
+                timeout=500,
                 every=0.5,
             )
             world.listener.quiet()
