@@ -79,8 +79,11 @@ def _admin(settings: Settings) -> CheckLine:
 
 
 def _notifier(notifier: Notifier, admin_url: str | None) -> CheckLine:
-    kind = "signed webhook" if notifier.webhook else "by Apprise"
-    text = f"{kind}, told of {', '.join(notifier.on)}"
+    if notifier.github is not None:
+        text = f"told of deployments of its commits, by {notifier.github_api}"
+    else:
+        kind = "signed webhook" if notifier.webhook else "by Apprise"
+        text = f"{kind}, told of {', '.join(notifier.on)}"
     if admin_url is None:
         text += "; without a link, since admin.url does not say how people reach the admin port"
     return CheckLine("ok", f"notify {notifier.name}", text)

@@ -147,6 +147,7 @@ def print_deployment(entry: Json) -> None:
             ("reason", or_dash(entry["reason"])),
             ("trigger", entry["trigger"]),
             ("image", image(entry)),
+            ("revision", or_dash(entry["source"] and entry["source"]["revision"])),
             ("from", or_dash(entry["from_digest"])),
             ("to", or_dash(entry["to_digest"])),
             ("queued", at(entry["queued_at"])),

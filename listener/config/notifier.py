@@ -7,11 +7,12 @@ import binascii
 import hashlib
 import logging
 from string import Formatter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, SecretStr, field_validator, model_validator
 from yarl import URL
 
+from listener.config.github import GitHubServer, api_of, check_entry, check_environment
 from listener.model.base import Noun
 
 TOLD = Literal[
@@ -23,6 +24,7 @@ FIELDS = (
     *("from", "to", "id", "link"),
 )
 """What a template may name."""
+Environment = Annotated[str, AfterValidator(check_environment)]
 _WEBHOOK = ("http", "https")
 
 
@@ -31,13 +33,17 @@ class Notifier(Noun):
 
     With http:// and https:// it gets JSON, signed with `signing_secret`; any other address is one
     of Apprise, which gets text, made from `template` where there is one. An address may be a
-    secret all by itself, so no message shows it.
+    secret all by itself, so no message shows it. With `github` instead of an address GitHub is told
+    of deployments of its own commits, as deployments to an `environment`.
     """
 
     url: SecretStr = SecretStr("")
     on: tuple[TOLD, ...] = ("rolled_back", "failed", "rollback_failed")
     signing_secret: SecretStr | None = None
     template: str | None = None
+    github: GitHubServer | None = None
+    token: SecretStr | None = None
+    environment: Environment = "{target}@{host}"
 
     @field_validator("template")
     @classmethod
@@ -57,8 +63,14 @@ class Notifier(Noun):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.github is not None:
+            check_entry(self.model_fields_set)
+            return self
+        for key in ("token", "environment"):
+            if key in self.model_fields_set:
+                raise ValueError(f"{key}: is for an entry with github")
         if not self.url.get_secret_value():
-            raise ValueError("give url or url_file")
+            raise ValueError("give url, url_file or github")
         if self.webhook:
             _check_webhook(self)
         elif self.signing_secret is not None:
@@ -83,6 +95,8 @@ class Notifier(Noun):
     @property
     def name(self) -> str:
         """How logs and people call it: without anything that may be secret."""
+        if self.github is not None:
+            return self.github_host
         if not self.webhook:
             return self.scheme
         url = URL(self.url.get_secret_value())
@@ -91,7 +105,18 @@ class Notifier(Noun):
     @property
     def key(self) -> str:
         """Names it in Redis, for as long as its address is the same."""
-        return hashlib.sha256(self.url.get_secret_value().encode()).hexdigest()[:12]
+        address = self.github or self.url.get_secret_value()
+        return hashlib.sha256(address.encode()).hexdigest()[:12]
+
+    @property
+    def github_host(self) -> str:
+        """The host of the repositories whose commits are told."""
+        return URL(self.github or "").host or ""
+
+    @property
+    def github_api(self) -> URL:
+        """The root of GitHub's API, from the configuration alone."""
+        return api_of(self.github or "")
 
 
 def _check_webhook(notifier: Notifier) -> None:

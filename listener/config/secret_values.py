@@ -46,6 +46,7 @@ SECRETS = (
     Secret(("registries", "*"), "password", "password"),
     Secret(("notify", "*"), "url", "url"),
     Secret(("notify", "*"), "signing_secret", "signing_secret"),
+    Secret(("notify", "*"), "token", "token"),
 )
 
 

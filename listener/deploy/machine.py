@@ -101,12 +101,13 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
                 told = _with(journal, deployment={**facts, "plan": outcome.plan}, **plan)
                 return _end(told, State.SKIPPED, "a dry run: nothing was changed", now)
             return _next(_with(journal, deployment=facts, **plan), now)
-        case Pulled(image_id, _):
+        case Pulled(image_id, _, source):
             made = [
                 swap.model_copy(update={"new": _new(swap, image_id=image_id)})
                 for swap in journal.batch
             ]
-            return _next(journal.with_batch(made), now)
+            pulled = journal.with_batch(made)
+            return _next(_with(pulled, deployment={"source": source}), now)
         case Created(container_id, _):
             return _next(_with(journal, new=_new(journal.current, id=container_id)), now)
         case Started(baseline, gap_seconds):

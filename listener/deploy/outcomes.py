@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from listener.model.deployment import Source
 from listener.model.journal import Baseline, Journal, NewContainer, OldContainer, Swap
 from listener.model.target import Good, Strategy
 
@@ -49,10 +50,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The image is on the engine under this id."""
+    """The image is on the engine under this id, and what it says that it was made of."""
 
     image_id: str
     detail: str
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

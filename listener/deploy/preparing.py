@@ -19,7 +19,7 @@ from listener.drivers.holds import Holds
 from listener.drivers.pull import pull_with_retries
 from listener.drivers.stage import parts
 from listener.model.base import utc_now
-from listener.model.deployment import Deployment
+from listener.model.deployment import Deployment, source_of
 from listener.model.journal import Journal, NewContainer
 from listener.model.reference import parse_reference
 from listener.model.target import Memory
@@ -118,7 +118,10 @@ class Preparing:
         given_up = self._give_up(deployment)
         if given_up is not None:
             await self.let_go(journal, new.model_copy(update={"image_id": image}), memory)
-        return given_up or Pulled(image, f"image {image[:19]}")
+        if given_up is not None:
+            return given_up
+        config = (await self._engine.inspect_image(image)).get("Config") or {}
+        return Pulled(image, f"image {image[:19]}", source_of(config.get("Labels") or {}))
 
     async def fetch_good(self, journal: Journal, memory: Memory) -> tuple[str, str]:
         """What ran before, or else the last good version, pulled: the image's id and digest.

@@ -47,7 +47,7 @@ def _detail(deployment: Deployment, outcome: Outcome) -> str | None:
             # Only where the registry was asked is it what the tag means.
             asked = deployment.trigger is not Trigger.ROLLBACK and deployment.to_digest is None
             return f"{tag} is {digest}" if asked and tag else digest
-        case Pulled(_, detail) | Done(detail) | Committed(_, detail, _):
+        case Pulled(_, detail, _) | Done(detail) | Committed(_, detail, _):
             return detail
         case Gone(reason) | Revived(_, _, _, reason):
             return reason

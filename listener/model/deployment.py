@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from listener.model.base import Noun
+
+_ANNOTATION = "org.opencontainers.image."
+_LONGEST_LABEL = 500
 
 
 class State(StrEnum):
@@ -86,6 +90,26 @@ class Step(Noun):
     proof: Proof | None = None
 
 
+class Source(Noun):
+    """Which commit an image says that it was made of: its labels ``org.opencontainers.image.*``.
+
+    Whoever can push an image chooses them, so they are looked at, never trusted.
+    """
+
+    url: str
+    revision: str
+
+
+def source_of(labels: Mapping[str, str]) -> Source | None:
+    """What the labels of an image name; None where one is missing, or longer than any address."""
+    url, revision = (labels.get(f"{_ANNOTATION}{name}", "") for name in ("source", "revision"))
+    return Source(url=url, revision=revision) if _fits(url) and _fits(revision) else None
+
+
+def _fits(label: str) -> bool:
+    return 0 < len(label) <= _LONGEST_LABEL
+
+
 class Deployment(Noun):
     """One attempt to bring one target to one digest; ends in exactly one final state.
 
@@ -98,7 +122,7 @@ class Deployment(Noun):
     `gap_seconds` is the time between the end of the old container and the start of the new one,
     by the engine's clock; the way back of a rollback is not in it.
     `approved_at` is when a person let it begin, where the target asks for that.
-    `logs` are the last lines of a container that failed.
+    `logs` are the last lines of a container that failed. `source` is known once the image is here.
     """
 
     id: str
@@ -125,6 +149,7 @@ class Deployment(Noun):
     gap_seconds: float | None = None
     steps: tuple[Step, ...] = ()
     logs: tuple[str, ...] = ()
+    source: Source | None = None
 
 
 def new_deployment_id(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from listener.model.base import Noun
-from listener.model.deployment import Deployment, State, Trigger
+from listener.model.deployment import Deployment, Source, State, Trigger
 
 
 class Notice(Noun):
@@ -26,6 +26,7 @@ class Notice(Noun):
     queued_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    source: Source | None = None
 
 
 def notice_of(deployment: Deployment, at: datetime) -> Notice:
@@ -46,4 +47,5 @@ def notice_of(deployment: Deployment, at: datetime) -> Notice:
         queued_at=deployment.queued_at,
         started_at=deployment.started_at,
         finished_at=deployment.finished_at,
+        source=deployment.source,
     )

@@ -14,19 +14,13 @@ from listener import __version__
 from listener.config.notifier import Notifier
 from listener.model.base import utc_now
 from listener.model.notice import Notice
+from listener.notify.faults import NotTaken
+from listener.notify.github import GitHub
 from listener.notify.message import as_json, as_text
 
 _WITHIN = aiohttp.ClientTimeout(total=15, connect=5)
 _WITHIN_APPRISE = 60.0
 _GONE = 410
-
-
-class NotTaken(Exception):
-    """A notice that was not taken; the message says why. `final` means: never try it again."""
-
-    def __init__(self, sentence: str, *, final: bool = False) -> None:
-        super().__init__(sentence)
-        self.final = final
 
 
 class Sender(Protocol):
@@ -41,6 +35,8 @@ class Sender(Protocol):
 
 def sender_for(notifier: Notifier) -> Sender:
     """The sender for what an entry of `notify:` names."""
+    if notifier.github is not None:
+        return GitHub(notifier)
     return _Webhook(notifier) if notifier.webhook else _Apprise(notifier)
 
 

@@ -55,7 +55,7 @@ class Ledger:
 
     Writing methods raise `LeaseLost` (nothing was written) and `Unavailable` (repeat the call).
     `history` is how many deployments are kept for each target, `push_age` how many seconds the
-    matches of a push are. `notices` says who is to be told of a deployment that ended or was held.
+    matches of a push are. `notices` says who is to be told of a deployment that came further.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Ledger:
         step = Transaction()
         step.add("HSET", keys.swaps(self.host), journal.target.name, journal.model_dump_json())
         self._record(step, journal.deployment)
+        await self._tell(step, journal.deployment)
         await self._commit(step)
 
     async def record(self, deployment: Deployment) -> None:

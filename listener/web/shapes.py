@@ -62,6 +62,7 @@ def deployment_json(deployment: Deployment, *, logs: bool = False) -> Json:
         "started_at": _moment(deployment.started_at),
         "finished_at": _moment(deployment.finished_at),
         "gap_seconds": deployment.gap_seconds,
+        "source": deployment.source and deployment.source.model_dump(),
         "plan": list(deployment.plan),
         "steps": [_step(step) for step in deployment.steps],
     }

@@ -20,8 +20,9 @@ from listener.config import Settings
 from listener.config.notifier import Notifier
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
+from listener.model.journal import Phase
 from listener.model.notice import Notice, notice_of
-from listener.notify import NotTaken, Sender, sender_for
+from listener.notify import NotTaken, Sender, repository_of, sender_for
 from listener.notify.message import link_to
 from listener.store import LeaseLost, Ledger, OutboxEntry, Unavailable
 from listener.worker.waiting import until
@@ -54,8 +55,8 @@ class Couriers:
         self._wake.set()
 
     def notices(self, deployment: Deployment) -> list[OutboxEntry]:
-        """What is told of a deployment whose state has just changed, and to whom."""
-        wanted = [one for one in self._settings.notify if deployment.state.value in one.on]
+        """What is told of a deployment that has just come further, and to whom."""
+        wanted = [one for one in self._settings.notify if _is_told(one, deployment)]
         if not wanted or deployment.dry_run or self._repeats(deployment):
             return []
         self._told[deployment.target] = deployment
@@ -158,3 +159,16 @@ class Couriers:
                 return await self._ledger.struck_off([entry])
             except Unavailable:
                 await asyncio.sleep(_RETRY_EVERY)
+
+
+def _is_told(notifier: Notifier, deployment: Deployment) -> bool:
+    """GitHub is told that the image of one of its commits is here, and of the end."""
+    if notifier.github is None:
+        return deployment.state.value in notifier.on
+    if repository_of(deployment.source, notifier.github_host) is None:
+        return False
+    return deployment.state.final or _just_pulled(deployment)
+
+
+def _just_pulled(deployment: Deployment) -> bool:
+    return len(deployment.steps) > 1 and deployment.steps[-2].name == Phase.PULL

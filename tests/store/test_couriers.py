@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
@@ -14,13 +12,13 @@ from standardwebhooks import Webhook
 from listener.config import Settings
 from listener.config.notifier import Notifier
 from listener.config.settings import Admin
-from listener.model.base import utc_now
-from listener.model.deployment import Deployment, State, Trigger
+from listener.model.deployment import State, Trigger
 from listener.store import Lane, Ledger, Store, keys
 from listener.worker import couriers as module
 from listener.worker.couriers import Couriers
 
 from .conftest import a_deployment
+from .telling import carried, ended, left
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -72,35 +70,6 @@ def by_webhook(url: str, *on: str) -> Notifier:
     return Notifier.model_validate({"url": url, "signing_secret": SecretStr(SECRET), **asked})
 
 
-@asynccontextmanager
-async def carried(ledger: Ledger, settings: Settings) -> AsyncIterator[Couriers]:
-    """Couriers at work for as long as the block lasts."""
-    couriers = Couriers(settings, ledger)
-    ledger.notices = couriers.notices
-
-    async def work() -> None:
-        while True:
-            await couriers.look()
-
-    task = asyncio.create_task(work())
-    yield couriers
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await couriers.abandon()
-
-
-def ended(state: State, target: str = "web", **facts: object) -> Deployment:
-    return a_deployment(target, state=state, reason="why", finished_at=utc_now(), **facts)
-
-
-async def left(ledger: Ledger, number: int = 0) -> None:
-    """Returns when so many notices are left in the outbox."""
-    async with asyncio.timeout(20):
-        while len(await ledger.outbox()) != number:  # noqa: ASYNC110 - it is in Redis
-            await asyncio.sleep(0.02)
-
-
 async def test_a_state_that_matters_is_told_once_with_all_that_one_needs(
     ledger: Ledger, ops: Ops
 ) -> None:
@@ -128,6 +97,7 @@ async def test_a_state_that_matters_is_told_once_with_all_that_one_needs(
         "reason": "why",
         "started_at": None,
         "finished_at": ops.taken[0]["timestamp"],
+        "source": None,
         "link": f"https://listener.example.com/#/deployments/{bad.id}",
     }
 

@@ -49,6 +49,7 @@ function facts(one) {
   return h("dl", { class: "facts" },
     fact("Began by", triggerName(one.trigger), one.force && ", forced"),
     fact("Image", h("code", {}, one.image)),
+    one.source && fact("Commit", h("code", { class: "long" }, one.source.revision), ` of ${one.source.url}`),
     fact("From", h("code", { class: "long" }, one.from_digest ?? "unknown")),
     fact("To", h("code", { class: "long" }, one.to_digest ?? "not resolved")),
     fact("Queued", clockTime(one.queued_at)),

@@ -143,7 +143,7 @@ MISTAKES = [
     # notify
     ("notify:\n- {url: hello}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
     ("notify:\n- {url: 'slakc://a'}", r"2: notify\[0\]: url: is not an address that Apprise knows"),
-    ("notify:\n- {on: [failed]}", r"2: notify\[0\]: give url or url_file"),
+    ("notify:\n- {on: [failed]}", r"2: notify\[0\]: give url, url_file or github"),
     ("notify:\n- {url: 'https://a.b/in'}", r"2: notify\[0\]: needs signing_secret or signing_sec"),
     (
         "notify:\n- {url: 'json://a.b', signing_secret: s}",
@@ -171,6 +171,20 @@ MISTAKES = [
         r"3: notify\[0\].on\[0\]: must be one of waiting, .*\(did you mean rolled_back\?\)",
     ),
     ("notify:\n- url: 'json://a.b'\n  onn: []", r"3: notify\[0\].onn: .*did you mean on\?"),
+    ("notify:\n- {github: github.com}", r"2: notify\[0\]: needs token or token_file beside github"),
+    (
+        "notify:\n- {github: 'github.com/team/web', token: t}",
+        r"2: notify\[0\].github: 'github.com/team/web' is not a server like github.com",
+    ),
+    (
+        "notify:\n- {github: github.com, token: t, on: [failed]}",
+        r"2: notify\[0\]: on: does not go with github",
+    ),
+    (
+        "notify:\n- {github: github.com, token: t, environment: '{tag}'}",
+        r"2: notify\[0\].environment: there is no \{tag\}: it may name target, host",
+    ),
+    ("notify:\n- {url: 'json://a.b', token: t}", r"2: notify\[0\]: token: is for an entry with gi"),
     ("admin:\n  url: listener", "2: admin.url: 'listener' is not an address like https://"),
     ("defaults: {image: a/b}", "1: defaults.image: belongs to one target and has no default"),
     ("defaults:\n  keep: 0", "2: defaults.keep: must be at least 1"),
