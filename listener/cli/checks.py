@@ -18,7 +18,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError, NotFound
 from listener.model.reference import BadReference, parse_reference
 from listener.model.target import Target
-from listener.registry import Credentials, RegistryFault, Resolver
+from listener.registry import Credentials, RegistryFault, Resolver, read_key
 from listener.store import (
     EmbeddedError,
     EmbeddedRedis,
@@ -61,7 +61,7 @@ async def check_lines(settings: Settings) -> AsyncIterator[CheckLine]:
     for notifier in settings.notify:
         yield _notifier(notifier, settings.admin.url)
     for target in targets:
-        yield _target(target)
+        yield await asyncio.to_thread(_target, target)
 
 
 def _source(settings: Settings) -> str:
@@ -225,5 +225,11 @@ def _target(target: Target) -> CheckLine:
     subject = f"target {target.name}"
     if target.problem:
         return CheckLine("bad", subject, target.problem)
+    verify = target.settings.verify
+    if verify is not None:
+        try:
+            read_key(verify.cosign_key)
+        except ValueError as problem:
+            return CheckLine("bad", subject, f"{problem}: nothing will be deployed")
     follows = f"follows {target.policy}" if target.policy else "follows no tag"
     return CheckLine("ok", subject, f"{target.image}, {follows}, is {target.health}")

@@ -63,11 +63,9 @@ class Wanted:
     ) -> str | None:
         """Why a digest does not count as signed; None where it does."""
         try:
-            key = read_key(await asyncio.to_thread(file.read_bytes))
-        except OSError as problem:
-            return f"verify.cosign_key: {file} cannot be read: {problem.strerror}"
+            key = await asyncio.to_thread(read_key, file)
         except ValueError as problem:
-            return f"verify.cosign_key: {file} {problem}"
+            return str(problem)
 
         def soon(fault: BaseException) -> bool:
             # An image is signed once it was pushed, so its signature comes a little later.

@@ -12,9 +12,10 @@ import binascii
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -47,14 +48,21 @@ class Reads(Protocol):
         """A blob; raises NotFound."""
 
 
-def read_key(pem: bytes) -> EllipticCurvePublicKey:
+def read_key(file: Path) -> EllipticCurvePublicKey:
     """The public key of a file such as ``cosign.pub``; raises ValueError with a sentence."""
+    where = f"verify.cosign_key: {file}"
     try:
-        key = load_pem_public_key(pem)
+        key = load_pem_public_key(file.read_bytes())
+    except OSError as problem:
+        raise ValueError(f"{where} cannot be read: {problem.strerror}") from None
     except ValueError:
-        raise ValueError("is not a public key in PEM, as in cosign.pub") from None
+        raise ValueError(f"{where} is not a public key in PEM, as in cosign.pub") from None
+    except UnsupportedAlgorithm:
+        key = None
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError("is not a key of ECDSA P-256, which cosign makes")  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004
+            f"{where} is not a key of ECDSA P-256, which cosign makes"
+        )
     return key
 
 

@@ -13,6 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from lab.app import Check
+
 OpenPage = Callable[..., Page]
 
 _FLAGS = (
@@ -21,6 +23,8 @@ _FLAGS = (
 )
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / os.environ.get("SCREENSHOTS", ".work/screenshots")
+# A browser keeps a machine busy: a check that is late shall not count as a sick app.
+PATIENT = Check(timeout=20)
 _PATIENCE = 60_000
 """Milliseconds until what a page is to show must be there; deployments take their time."""
 _TRIES = 8
@@ -73,6 +77,11 @@ def _note(kind: str, text: str, complaints: list[str]) -> None:
     # That a request was answered with an error, or with none, is what some tests are about.
     if kind in ("error", "warning") and "Failed to load resource" not in text:
         complaints.append(text)
+
+
+def short(digest: str) -> str:
+    """A digest as pages show it."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def violations(page: Page) -> str:

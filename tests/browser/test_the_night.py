@@ -7,21 +7,13 @@ import re
 from playwright.sync_api import Page, expect
 
 from lab import http
-from lab.app import Behaviour, Check, Release
+from lab.app import Behaviour, Release
 from lab.waiting import wait_for
 from lab.world import World
-from tests.browser.conftest import OpenPage, overflows, shoot, violations
+from tests.browser.conftest import PATIENT, OpenPage, overflows, shoot, short, violations
 from tests.conftest import MakeWorld
 
 expect.set_options(timeout=60_000)
-
-# A browser keeps a machine busy: a check that is late shall not count as a sick app.
-PATIENT = Check(timeout=20)
-
-
-def short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:12]
-
 
 HOST = "docker-1"
 

@@ -66,6 +66,14 @@ def test_only_what_is_signed_is_deployed(make_world: MakeWorld, tmp_path: Path) 
     assert [one["state"] for one in world.listener.deployments(name)[:3]] == ["failed"] * 3
     assert world.container("web")["Id"] == before
 
+    # Without its key nothing is deployed, and a check says so before anybody pushes.
+    kept = file.read_bytes()
+    file.unlink()
+    assert f"verify.cosign_key: {file} cannot be read: No such file" in cli(world, 1, "check")
+    file.write_text("-----BEGIN CERTIFICATE-----")
+    assert f"{file} is not a public key in PEM" in cli(world, 1, "check")
+    file.write_bytes(kept)
+
     # A push comes before its signature, and waits for it.
     digest = world.push("web", Release("4"))
     sign(world, "web", digest, key)

@@ -25,11 +25,12 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 REGISTRIES = ROOT / "docs" / "registries"
+SHELL = "sh|bash"
 PROVIDER_NAMES: tuple[str, ...] = get_args(ProviderName)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return re.findall(rf"```(?:{language})\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_the_configuration_of_the_readme_loads(tmp_path: Path) -> None:
 
 
 def test_the_labels_of_the_readme_make_a_target() -> None:
-    labels = dict(re.findall(r"--label (\S+?)=(\S+)", "\n".join(blocks("sh"))))
+    labels = dict(re.findall(r"--label (\S+?)=(\S+)", "\n".join(blocks(SHELL))))
     assert is_enabled(labels)
     assert settings_from_labels("web", labels, TargetSettings()).health.timeout == 90
 
@@ -55,7 +56,7 @@ def test_the_registrys_setting_is_yaml_and_names_the_hook() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    typed = re.findall(r"\blistener ([a-z]+)", "\n".join(blocks("sh")))
+    typed = re.findall(r"\blistener ([a-z]+)", "\n".join(blocks(SHELL)))
     [table] = re.findall(r"## Commands\n(.*?)\nExit codes", README, re.DOTALL)
     named = re.findall(r"`(?:listener )?([a-z]+)`", table)
     known = cli.list_commands(click.Context(cli))
@@ -103,7 +104,7 @@ def test_the_configuration_of_every_page_loads(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", PROVIDER_NAMES)
 def test_every_page_says_how_to_try_it(name: str) -> None:
-    shell = "\n".join(blocks("sh", (REGISTRIES / f"{name}.md").read_text()))
+    shell = "\n".join(blocks(SHELL, (REGISTRIES / f"{name}.md").read_text()))
     [tried] = re.findall(r"^listener hooks test (\S+)$", shell, re.MULTILINE)
     assert f"listener pushes --all --hook {tried}\n" in shell
 

@@ -135,11 +135,16 @@ async def test_what_was_signed_must_be_this_image(shelf: Shelf) -> None:
     await shelf.check()
 
 
-def test_keys_that_are_none_are_refused() -> None:
-    form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
-    assert read_key(KEY.public_key().public_bytes(*form)) == KEY.public_key()
+def test_keys_that_are_none_are_refused(tmp_path: Path) -> None:
+    form, file = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), tmp_path / "cosign.pub"
+    with pytest.raises(ValueError, match=r"cosign\.pub cannot be read: No such file"):
+        read_key(file)
+    file.write_bytes(KEY.public_key().public_bytes(*form))
+    assert read_key(file) == KEY.public_key()
+    file.write_bytes(b"-----BEGIN CERTIFICATE-----")
     with pytest.raises(ValueError, match="not a public key in PEM"):
-        read_key(b"-----BEGIN CERTIFICATE-----")
+        read_key(file)
     for key in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1())):
+        file.write_bytes(key.public_key().public_bytes(*form))
         with pytest.raises(ValueError, match="ECDSA P-256"):
-            read_key(key.public_key().public_bytes(*form))
+            read_key(file)
