@@ -4,7 +4,7 @@ import { get, post, targetPath } from "./api.js";
 import { change, confirm } from "./dialog.js";
 import { h } from "./dom.js";
 import { button } from "./parts.js";
-import { canAct, isFinal } from "./state.js";
+import { canAct, fromOf, isFinal, toOf } from "./state.js";
 import { ago, digest, version } from "./words.js";
 
 export function actions(target) {
@@ -107,7 +107,7 @@ function approve(deployment) {
   confirm({
     title: `Approve this deployment of ${deployment.target}?`,
     label: "Approve",
-    fields: () => change(digest(deployment.from_digest), version(deployment.tag, deployment.to_digest)),
+    fields: () => change(digest(fromOf(deployment)), version(deployment.tag, toOf(deployment))),
     act: async () => void (await post(`deployments/${deployment.id}/approve`)),
   });
 }
@@ -118,7 +118,7 @@ function cancel(deployment) {
     label: "Cancel it",
     kind: "danger",
     fields: () => [
-      change(version(deployment.tag, deployment.to_digest), ["stays at ", digest(deployment.from_digest)]),
+      change(version(deployment.tag, toOf(deployment)), ["stays at ", digest(fromOf(deployment))]),
       h("p", { class: "small muted" }, "It can be cancelled until the swap begins."),
     ],
     act: async () => void (await post(`deployments/${deployment.id}/cancel`)),

@@ -91,7 +91,7 @@ async function begin() {
 function signedOut() {
   live.stop();
   state.session = { ...state.session, signed_in: false };
-  state.loaded = false;
+  state.loaded = state.complete = false;
   changed();
 }
 

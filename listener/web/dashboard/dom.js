@@ -8,6 +8,11 @@ export function h(tag, props, ...children) {
   return { tag, props: props ?? {}, children: children.flat(Infinity).filter(shown).map(asNode) };
 }
 
+// A part without handlers that is shown in many places: made once, then copied.
+export function shared(tag, props, ...children) {
+  return { ...h(tag, props, ...children), copy: null, shared: true };
+}
+
 const shown = (child) => child !== null && child !== undefined && child !== false && child !== "";
 const asNode = (child) => (typeof child === "object" ? child : { text: String(child) });
 
@@ -19,6 +24,12 @@ export function render(root, ...content) {
 
 function create(node, svg) {
   if (node.text !== undefined) return document.createTextNode(node.text);
+  if (!node.shared) return make(node, svg);
+  node.copy ??= make(node, svg);
+  return node.copy.cloneNode(true);
+}
+
+function make(node, svg) {
   const inside = svg || node.tag === "svg";
   const element = inside
     ? document.createElementNS(SVG, node.tag)

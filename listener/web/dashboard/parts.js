@@ -1,6 +1,7 @@
 // Parts that several pages show.
 
-import { h } from "./dom.js";
+import { h, shared } from "./dom.js";
+import { fromOf, toOf } from "./state.js";
 import { ago, brief, STATES, toneOf, version } from "./words.js";
 
 const PATHS = {
@@ -14,9 +15,17 @@ const PATHS = {
 };
 const BUSY = "M10 3a7 7 0 1 1-7 7";
 
+const icons = new Map();
+
 export function icon(word) {
-  return h("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true", focusable: "false" },
-    h("path", { d: PATHS[word] ?? BUSY }));
+  return remembered(icons, word, () =>
+    shared("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true", focusable: "false" },
+      h("path", { d: PATHS[word] ?? BUSY })));
+}
+
+function remembered(known, key, describe) {
+  if (!known.has(key)) known.set(key, describe());
+  return known.get(key);
 }
 
 export function badge(word, text = STATES[word] ?? word) {
@@ -36,10 +45,15 @@ export function strip(recent) {
   for (const each of real) counts.set(each.state, (counts.get(each.state) ?? 0) + 1);
   const told = [...counts].map(([word, count]) => `${count} ${STATES[word]}`).join(", ");
   return h("span", { class: "strip", role: "img", "aria-label": `Last ${real.length} deployments: ${told}` },
-    real.slice().reverse().map((each) => h("i", {
-      key: each.id, class: `tick ${each.state} ${toneOf(each.state)}`,
-      title: `${STATES[each.state]}${each.tag ? `: ${each.tag}` : ""}`,
-    })));
+    real.slice().reverse().map(tick));
+}
+
+const ticks = new Map();
+
+function tick({ state, tag }) {
+  if (ticks.size > 1000) ticks.clear(); // tags come and go
+  const title = `${STATES[state]}${tag ? `: ${tag}` : ""}`;
+  return remembered(ticks, title, () => shared("i", { class: `tick ${state} ${toneOf(state)}`, title }));
 }
 
 export function legend() {
@@ -58,9 +72,9 @@ export function button(text, act, kind = "") {
 }
 
 export function fromTo(deployment) {
-  return h("span", { class: "from-to" }, version(null, deployment.from_digest),
+  return h("span", { class: "from-to" }, version(null, fromOf(deployment)),
     h("span", { class: "arrow", "aria-label": "to" }, " → "),
-    version(deployment.tag, deployment.to_digest));
+    version(deployment.tag, toOf(deployment)));
 }
 
 // One deployment as a line of a list.

@@ -10,7 +10,8 @@ export const FINAL = new Set([
 
 export const state = {
   session: null, // {token_needed, signed_in, read_only, version}
-  loaded: false,
+  loaded: false, // what the first page shows
+  complete: false, // all of it
   problem: null,
   live: { status: "connecting", since: Date.now() }, // connecting | live | offline
   targets: new Map(), // name@host -> target with `recent`
@@ -40,22 +41,30 @@ export const keyOf = (target) => `${target.name}@${target.host}`;
 export const isFinal = (deployment) => FINAL.has(deployment.state);
 export const underWay = () =>
   [...state.deployments.values()].filter((each) => !isFinal(each)).sort(byId);
+// What a deployment replaces and what by: before it begins, what runs now and what was pushed.
+export const fromOf = (deployment) => deployment.from_digest ??
+  (isFinal(deployment) ? null : state.targets.get(`${deployment.target}@${deployment.host}`)?.digest ?? null);
+export const toOf = (deployment) => deployment.to_digest ??
+  deployment.pushes.map((id) => state.pushes.get(id)?.digest).filter(Boolean).at(-1) ?? null;
 export const canAct = () => state.session !== null && !state.session.read_only;
 const byId = (a, b) => (a.id < b.id ? 1 : -1);
 
 export async function load() {
-  const [targets, deployments, pushes, hosts] = await Promise.all([
-    get(`targets?recent=${STRIP}`),
-    get("deployments?limit=50"),
-    get(`pushes?limit=${PUSHES}`),
-    get("hosts"),
+  const [{ targets }, { hosts }] = await Promise.all([get(`targets?recent=${STRIP}`), get("hosts")]);
+  state.targets = new Map(targets.map((each) => [keyOf(each), each]));
+  state.hosts = new Map(hosts.map((each) => [each.name, each]));
+  // Where nothing is under way the first page needs no more, and the rest may come behind it.
+  if (!targets.some((each) => each.recent.some((one) => !isFinal(one)))) {
+    state.loaded = true;
+    changed();
+  }
+  const [{ deployments }, { pushes }] = await Promise.all([
+    get("deployments?limit=50"), get(`pushes?limit=${PUSHES}`),
   ]);
-  state.targets = new Map(targets.targets.map((each) => [keyOf(each), each]));
-  for (const each of deployments.deployments) keep(each);
-  await refreshLost(deployments.deployments);
-  state.pushes = new Map(pushes.pushes.map((each) => [each.id, each]));
-  state.hosts = new Map(hosts.hosts.map((each) => [each.name, each]));
-  state.loaded = true;
+  for (const each of deployments) keep(each);
+  await refreshLost(deployments);
+  state.pushes = new Map(pushes.map((each) => [each.id, each]));
+  state.loaded = state.complete = true;
   state.problem = null;
   changed();
 }
