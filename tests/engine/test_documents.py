@@ -23,15 +23,7 @@ from lab.world import World
 from tests.conftest import MakeWorld
 
 ROOT = Path(__file__).parents[2]
-REGISTRIES = sorted(
-    page for page in (ROOT / "docs/registries").glob("*.md") if page.stem != "README"
-)
-RUN_HERE = {
-    ROOT / "README.md",
-    ROOT / "docs/approvals.md",
-    ROOT / "docs/notifications.md",
-    *REGISTRIES,
-}
+RUN_HERE = {ROOT / "README.md", ROOT / "docs/approvals.md", ROOT / "docs/notifications.md"}
 
 
 def blocks(page: Path, language: str = "sh") -> list[str]:
@@ -167,30 +159,6 @@ def state_of(world: World, deployment: str) -> str:
 def waits(world: World) -> dict[str, Any] | None:
     """The deployment that waits, if one does."""
     return next((one for one in world.listener.deployments() if one["state"] == "waiting"), None)
-
-
-def shown_hooks() -> dict[str, Any]:
-    """The hooks of all pages of registries, by name."""
-    found: dict[str, Any] = {}
-    for page in REGISTRIES:
-        for text in blocks(page, "yaml"):
-            shown = yaml.safe_load(text)
-            if isinstance(shown, dict):
-                found |= shown.get("hooks", {})
-    return found
-
-
-def test_every_hook_is_tried_as_its_page_says(make_world: MakeWorld) -> None:
-    hooks, world = shown_hooks(), make_world()
-    world.listener.env |= dict.fromkeys(re.findall(r"\$\{(\w+)\}", str(hooks)), "a-secret")
-    # The world's own hook has the name that the page of Distribution gives to it.
-    world.listener.settings["hooks"] = hooks | world.listener.settings["hooks"]
-    world.listener.write()
-    world.begin("web", Release("1"))
-    shell = Shell(world)
-    for page in REGISTRIES:
-        for text in blocks(page):
-            shell.type(text)
 
 
 def test_a_secret_for_webhooks_is_made_as_told() -> None:
