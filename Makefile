@@ -1,9 +1,9 @@
 # `make` or `make help` lists what can be done. Every target sets up by itself what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := listener lab demo bench tests
+CODE := listener lab bench tests
 # The tests of single rooms are free in their types; what all of them stand on is not.
-TYPED := listener lab demo bench tests/conftest.py tests/fundamentals
+TYPED := listener lab bench tests/conftest.py tests/fundamentals
 # Tests that are under way at the same time; they wait for containers most of the time.
 WORKERS ?= 3
 CHOSEN = -m "not thorough"
@@ -18,7 +18,7 @@ help: ## Show this list
 
 demo: $(BIN)/.app ## Watch it: versions 1, 2 and a sick 3 of a tiny app (KEEP=1 leaves it running)
 	@tools/install-parts demo
-	@$(BIN)/python -m demo
+	@$(BIN)/listener demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 setup: parts $(BIN)/.ready ## Install what the tests need: engine, registry, Redis, Python packages
 

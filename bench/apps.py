@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.app import PORT, Release
-from lab.engine import LABEL, EngineTrouble
-from lab.ports import free_port
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import PORT, Release
+from listener.demo.engine import LABEL, EngineTrouble
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def network_of(world: World) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from bench.figure import Figure, median
 from bench.load import Load, Request, Server, drive
-from lab import http
-from lab.listener import Listener
-from lab.ports import free_port
-from lab.process import Process
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.listener import Listener
+from listener.demo.ports import free_port
+from listener.demo.process import Process
+from listener.demo.waiting import wait_for
 
 _ROUNDS = 15
 _IMAGE = '{"image":"registry.example.com/shop/api:1.4.2","digest":"sha256:' + "5c" * 32 + '"}'

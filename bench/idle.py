@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.proc import cpu_seconds, resident_megabytes
-from lab.app import Check, Release
-from lab.engine import find_engine
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Check, Release
+from listener.demo.engine import find_engine
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 _TARGETS = 50
 _SECONDS = 60.0

@@ -12,10 +12,10 @@ import aiohttp
 
 from bench.figure import Figure, percentile
 from bench.hooks import event
-from lab.app import Behaviour, Check, Release
-from lab.engine import find_engine
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import find_engine
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 
 _TARGETS = 100
 _PER_SECOND = 200

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from bench.figure import Figure, median
 from bench.proc import cpu_seconds
 from lab.crowd import Crowd
-from lab.listener import Listener
 from lab.redis_server import RedisServer
+from listener.demo.listener import Listener
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Layer, State, Step, Trigger, new_deployment_id
 from listener.store import connect

@@ -13,9 +13,9 @@ from typing import Any
 from bench.apps import deploy, run_app
 from bench.figure import Figure, median
 from bench.silence import Silence, by_hand
-from lab.app import Behaviour, Check, Release
-from lab.engine import find_engine
-from lab.world import World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import find_engine
+from listener.demo.world import World
 
 _PUSHES = 20
 _BY_HAND = 7

@@ -7,11 +7,11 @@ import threading
 import time
 
 from bench.apps import network_of
-from lab import http
-from lab.app import PORT, Release
-from lab.ports import free_port
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import PORT, Release
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from listener.drivers.engine import Engine
 
 _EVERY = 0.005

@@ -16,10 +16,10 @@ from bench.figure import Figure
 from bench.hooks import event
 from bench.load import Load, Request, Server, drive
 from bench.proc import resident_megabytes
-from lab.app import Check, Release
-from lab.engine import find_engine
 from lab.redis_server import RedisServer
-from lab.world import HOOK, World
+from listener.demo.app import Check, Release
+from listener.demo.engine import find_engine
+from listener.demo.world import HOOK, World
 from listener.store import connect, keys
 
 _RATE = 1_000

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.figure import Figure, median
-from lab.app import PORT, Release
-from lab.engine import find_engine
-from lab.ports import free_port
-from lab.world import World
+from listener.demo.app import PORT, Release
+from listener.demo.engine import find_engine
+from listener.demo.ports import free_port
+from listener.demo.world import World
 from listener.drivers.engine import Engine
 
 _ROUNDS = 9

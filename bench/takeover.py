@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bench.apps import deploy, ended, network_of, run_app
 from bench.figure import Figure
-from lab.app import Behaviour, Check, Release
-from lab.engine import find_engine
 from lab.neighbour import Neighbour, Seen, Watching
-from lab.world import World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import find_engine
+from listener.demo.world import World
 
 _SWAPS = 20
 _REQUESTS = 5_000

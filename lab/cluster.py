@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lab.app import Release
-from lab.engine import Engine
-from lab.listener import Listener
-from lab.ports import free_port
-from lab.registry import PASSWORD, USER
 from lab.swarm import Swarm
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.engine import Engine
+from listener.demo.listener import Listener
+from listener.demo.ports import free_port
+from listener.demo.registry import PASSWORD, USER
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 # Health is the service's own, so that it is known wherever the image is. A machine that is busy
 # with other tests must not make a good release look sick.

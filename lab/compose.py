@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 class Project:

@@ -17,12 +17,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lab import http, ship
-from lab.app import Image, Layer, digest_of
-from lab.app import Release as AppRelease
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http, ship
+from listener.demo.app import Image, Layer, digest_of
+from listener.demo.app import Release as AppRelease
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 APP = "listener"
 VERSION = "lab.version"

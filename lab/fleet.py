@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from lab import http, ship
-from lab.app import PORT, Check, Release, build
-from lab.engine import LABEL
 from lab.hosts import Host, Hosts
-from lab.listener import FINAL, Listener
-from lab.ports import free_port
 from lab.redis_server import RedisServer
-from lab.registry import Notify, Registry
-from lab.waiting import wait_for
+from listener.demo import http, ship
+from listener.demo.app import PORT, Check, Release, build
+from listener.demo.engine import LABEL
+from listener.demo.listener import FINAL, Listener
+from listener.demo.ports import free_port
+from listener.demo.registry import Notify, Registry
+from listener.demo.waiting import wait_for
 
 APP = "web"
 NAMES = ("a", "b", "c")

@@ -18,9 +18,9 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from lab.engine import Engine, EngineTrouble, remove_home
-from lab.process import Process, Server, program
-from lab.waiting import wait_for
+from listener.demo.engine import Engine, EngineTrouble, remove_home
+from listener.demo.process import Process, Server, program
+from listener.demo.waiting import wait_for
 
 
 class Host(Engine):

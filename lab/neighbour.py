@@ -20,9 +20,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.app import PORT, Release, build
-from lab.engine import LABEL, Engine
-from lab.waiting import wait_for
+from listener.demo.app import PORT, Release, build
+from listener.demo.engine import LABEL, Engine
+from listener.demo.waiting import wait_for
 
 _NAME_SERVER = ("127.0.0.11", 53)
 _PATIENCE = 2.0

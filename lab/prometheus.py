@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 import yaml
 
-from lab import http
-from lab.ports import free_port
-from lab.process import Process, Server, program
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.ports import free_port
+from listener.demo.process import Process, Server, program
+from listener.demo.waiting import wait_for
 
 SHIPPED = Path(__file__).parents[1] / "config" / "prometheus"
 

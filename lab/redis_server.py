@@ -7,9 +7,9 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.ports import free_port
-from lab.process import Process, Server, program
-from lab.waiting import wait_for
+from listener.demo.ports import free_port
+from listener.demo.process import Process, Server, program
+from listener.demo.waiting import wait_for
 
 
 class RedisServer(Server):

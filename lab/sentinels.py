@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lab.ports import free_port
-from lab.process import Process, Server, program
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
+from listener.demo.ports import free_port
+from listener.demo.process import Process, Server, program
+from listener.demo.waiting import wait_for
 
 SERVICE = "shop"
 

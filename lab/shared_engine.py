@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 
-from lab.engine import EngineTrouble, find_engine
-from lab.process import MissingPart
+from listener.demo.engine import EngineTrouble, find_engine
+from listener.demo.process import MissingPart
 
 
 def main(command: list[str]) -> int:

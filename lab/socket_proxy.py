@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lab.engine import BEHIND, find_engine
-from lab.process import Process, program
-from lab.waiting import wait_for
+from listener.demo.engine import BEHIND, find_engine
+from listener.demo.process import Process, program
+from listener.demo.waiting import wait_for
 
 SHIPPED = Path(__file__).resolve().parents[1] / "config/socket-proxy/haproxy.cfg"
 _RULE = re.compile(r"    acl allowed .* # (?P<method>\w+) (?P<path>\S+)")

@@ -6,9 +6,9 @@ import json
 from functools import partial
 from typing import Any
 
-from lab.engine import EngineTrouble
 from lab.hosts import Host, Hosts
-from lab.waiting import wait_for
+from listener.demo.engine import EngineTrouble
+from listener.demo.waiting import wait_for
 
 
 class Swarm(Hosts):

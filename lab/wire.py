@@ -6,7 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from lab.process import Server
+from listener.demo.process import Server
 
 
 class Wire(Server):

@@ -13,11 +13,11 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from lab.cluster import Cluster
-from lab.engine import Engine, find_engine
 from lab.redis_server import RedisServer
-from lab.registry import Registry
 from lab.swarm import Swarm
-from lab.world import World
+from listener.demo.engine import Engine, find_engine
+from listener.demo.registry import Registry
+from listener.demo.world import World
 
 # How long an example takes is the machine's business; `bench/` measures.
 hypothesis.settings.register_profile("patient", deadline=None)

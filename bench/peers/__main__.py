@@ -23,9 +23,9 @@ from bench.peers.ours import Ours, OursBeside
 from bench.peers.peer import Peer
 from bench.peers.script import Script
 from bench.peers.swarm import Swarm
-from lab.engine import EngineTrouble, start_engine
-from lab.process import MissingPart
-from lab.world import World
+from listener.demo.engine import EngineTrouble, start_engine
+from listener.demo.process import MissingPart
+from listener.demo.world import World
 
 _PEERS: tuple[type[Peer], ...] = (Ours, OursBeside, Compose, Swarm, Script)
 _LEFT_OUT = ("podman auto-update: it restarts units of systemd, and the lab runs without systemd",)

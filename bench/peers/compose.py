@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.peers.peer import Command
-from lab.app import Release
 from lab.compose import Project
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.world import World
 
 
 class Compose(Command):

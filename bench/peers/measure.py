@@ -13,11 +13,11 @@ from typing import Any
 from bench.figure import median
 from bench.peers.peer import Peer
 from bench.proc import cpu_seconds, resident_megabytes
-from lab.app import Behaviour, Check, Release
-from lab.engine import LABEL, EngineTrouble
 from lab.neighbour import Neighbour, Seen
-from lab.process import program
-from lab.waiting import NeverHappened, wait_for
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import LABEL, EngineTrouble
+from listener.demo.process import program
+from listener.demo.waiting import NeverHappened, wait_for
 
 _ROUNDS = 5
 _RATE = 50.0

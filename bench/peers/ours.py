@@ -7,7 +7,7 @@ import time
 from bench.apps import run_app
 from bench.peers.peer import Peer
 from bench.proc import children
-from lab.app import Release
+from listener.demo.app import Release
 
 _RESTART_SECONDS = 1.0
 

@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 from bench.apps import network_of
-from lab.app import Release
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.world import World
 
 
 class Peer(ABC):

@@ -9,11 +9,11 @@ import signal
 from bench.apps import network_of, wait_healthy
 from bench.peers.peer import Peer
 from bench.proc import children
-from lab import http
-from lab.app import Release
-from lab.process import Process, program
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Release
+from listener.demo.process import Process, program
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 
 _SCRIPT = """#!/bin/sh
 docker pull {image}

@@ -6,10 +6,10 @@ import json
 import time
 
 from bench.peers.peer import Command
-from lab.app import Release
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 _RESTART_SECONDS = 2.0
 _DONE = ("completed", "rollback_completed", "paused", "rollback_paused")

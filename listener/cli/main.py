@@ -38,6 +38,7 @@ _VERBS = {
     "approve": "acting",
     "cancel": "acting",
     "replay": "acting",
+    "demo": "demo",
     "completion": "completion",
 }
 _INTERNAL = {"replace": "replacing"}

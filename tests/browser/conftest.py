@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from lab.app import Check
+from listener.demo.app import Check
 
 OpenPage = Callable[..., Page]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from lab import http
-from lab.app import Release
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Release
+from listener.demo.world import World
 from tests.browser.conftest import PATIENT, OpenPage, shoot, short, violations
 from tests.conftest import MakeWorld
 

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lab.crowd import Crowd
-from lab.listener import Listener
 from lab.redis_server import RedisServer
+from listener.demo.listener import Listener
 from listener.model.base import utc_now
 from listener.model.deployment import (
     Deployment,

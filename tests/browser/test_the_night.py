@@ -6,10 +6,10 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from lab import http
-from lab.app import Behaviour, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.browser.conftest import PATIENT, OpenPage, overflows, shoot, short, violations
 from tests.conftest import MakeWorld
 

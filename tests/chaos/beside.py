@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab import http
-from lab.app import PORT, Release
-from lab.engine import LABEL
 from lab.neighbour import Neighbour
-from lab.ports import free_port
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import PORT, Release
+from listener.demo.engine import LABEL
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.chaos.scene import APP, Scene
 
 ALIAS = "shop"

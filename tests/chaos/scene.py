@@ -7,10 +7,10 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from lab.app import Behaviour, Release
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import WARM
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lab import http
-from lab.app import Release
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 from tests.conftest import MakeWorld
 
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lab import http
-from lab.app import PORT, Behaviour, Check, Release
-from lab.engine import LABEL
-from lab.listener import FINAL
 from lab.neighbour import Neighbour
-from lab.ports import free_port
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import PORT, Behaviour, Check, Release
+from listener.demo.engine import LABEL
+from listener.demo.listener import FINAL
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.conftest import MakeWorld
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "120"))

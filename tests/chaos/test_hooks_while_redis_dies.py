@@ -7,13 +7,13 @@ from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout
 
-from lab.app import Release, build
-from lab.listener import Listener
-from lab.ports import free_port
 from lab.redis_server import RedisServer
-from lab.registry import Notify, Registry
-from lab.ship import Api
-from lab.waiting import wait_for
+from listener.demo.app import Release, build
+from listener.demo.listener import Listener
+from listener.demo.ports import free_port
+from listener.demo.registry import Notify, Registry
+from listener.demo.ship import Api
+from listener.demo.waiting import wait_for
 from listener.store import Incoming, connect
 
 HOOKS = 1_000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.app import Behaviour
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.chaos.scene import Scene
 
 # An act is announced in the journal, done, and followed by the next: `before-x` is between

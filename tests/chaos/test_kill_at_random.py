@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from lab import http
-from lab.app import Behaviour
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.chaos.scene import APP, Scene
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "12"))

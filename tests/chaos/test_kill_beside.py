@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.app import Behaviour
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.chaos.beside import Beside
 
 # As in the recreate's: `before-x` and `x` are around an act, the others are within one. A number

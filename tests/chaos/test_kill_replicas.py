@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from lab.app import Release
 from lab.compose import Project
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 # In a version of this name only the container that comes first ever gets ready.
 ONE_OF_TWO = "2-for-one"

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from lab.app import Behaviour, Release
 from lab.cluster import Cluster
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
 from tests.conftest import MakeCluster
 
 FORWARD = ["before-update", "update", "before-follow", "follow", "watch", "before-commit", "commit"]

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from lab import http
-from lab.app import Behaviour, Release
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Release
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.chaos.scene import Scene
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.app import Behaviour
-from lab.world import World
+from listener.demo.app import Behaviour
+from listener.demo.world import World
 from tests.chaos.scene import Scene
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.app import Behaviour, Check, Release
 from lab.fleet import APP, NAMES, Fleet
 from lab.hosts import Hosts
-from lab.waiting import wait_for
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.waiting import wait_for
 
 MakeFleet = Callable[[Mapping[str, str]], Fleet]
 ROLLOUT = {"listener.rollout.group": "web"}

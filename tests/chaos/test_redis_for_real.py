@@ -7,14 +7,14 @@ import threading
 import time
 from pathlib import Path
 
-from lab import http
-from lab.app import Release
-from lab.listener import FINAL
-from lab.process import program
 from lab.redis_server import RedisServer
 from lab.sentinels import SERVICE, Sentineled
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Release
+from listener.demo.listener import FINAL
+from listener.demo.process import program
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 from tests.conftest import MakeWorld
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.world import World
+from listener.demo.world import World
 from tests.chaos.scene import APP, Scene
 
 

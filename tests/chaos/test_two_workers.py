@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 
-from lab import http
-from lab.app import Behaviour, Check, Release
-from lab.listener import Listener
 from lab.redis_server import RedisServer
-from lab.waiting import wait_for
 from lab.wire import Wire
+from listener.demo import http
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.listener import Listener
+from listener.demo.waiting import wait_for
 from tests.conftest import MakeWorld
 
 

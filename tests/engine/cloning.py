@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lab.engine
-from lab.waiting import wait_for
+from listener.demo.engine import Engine as DockerCli
+from listener.demo.engine import EngineTrouble
+from listener.demo.waiting import wait_for
 from listener.drivers.clone import Clone, Setting, Snapshot, plan_clone
 from listener.drivers.difference import unexplained
 from listener.drivers.engine import Engine
@@ -63,7 +64,7 @@ class Swapped:
 class Cloning:
     """A workbench; `clean` removes all that was made on it."""
 
-    def __init__(self, cli: lab.engine.Engine, engine: Engine, stock: Mapping[str, str]) -> None:
+    def __init__(self, cli: DockerCli, engine: Engine, stock: Mapping[str, str]) -> None:
         self.engine = engine
         self.images = dict(stock)
         """Name -> reference of the images at hand."""
@@ -89,7 +90,7 @@ class Cloning:
             self.docker("exec", container, "ls", path)
             return True
 
-        wait_for(is_there, f"{container} has {path}", forgive=(lab.engine.EngineTrouble,))
+        wait_for(is_there, f"{container} has {path}", forgive=(EngineTrouble,))
 
     def name(self) -> str:
         self._counter += 1
@@ -121,7 +122,7 @@ class Cloning:
             return prefix
 
         # Another test may have the addresses now.
-        prefix = wait_for(made, "a free subnet", timeout=120, forgive=(lab.engine.EngineTrouble,))
+        prefix = wait_for(made, "a free subnet", timeout=120, forgive=(EngineTrouble,))
         self._made.append(("network", name))
         return name, prefix
 
@@ -177,12 +178,12 @@ class Cloning:
         volumes = set()
         for kind, name in self._made:
             if kind == "container":
-                with suppress(lab.engine.EngineTrouble):
+                with suppress(EngineTrouble):
                     points = self._cli.inspect(name)["Mounts"]
                     volumes |= {p["Name"] for p in points if len(p.get("Name", "")) == _ANONYMOUS}
         options = {"container": ["-f", "-v"], "volume": ["-f"], "image": ["-f"]}
         for kind, name in [*(("volume", volume) for volume in volumes), *self._made][::-1]:
-            with suppress(lab.engine.EngineTrouble):
+            with suppress(EngineTrouble):
                 self.docker(kind, "rm", *options.get(kind, []), name)
 
 
@@ -197,7 +198,7 @@ def without(clone: Clone, *path: str) -> Clone:
 
 
 def load_image(
-    cli: lab.engine.Engine, reference: str, defaults: Mapping[str, Any], files: Mapping[str, bytes]
+    cli: DockerCli, reference: str, defaults: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> str:
     """Loads an image with a shell, these files and exactly these defaults; answers `reference`."""
     layer = _tar({"bin/busybox": Path("/bin/busybox").read_bytes(), **files}, links=PROGRAMS)

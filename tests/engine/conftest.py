@@ -13,10 +13,10 @@ from aiohttp import web
 from cloning import NEW_DEFAULTS, OLD_DEFAULTS, Cloning, load_image
 from misbehaving import Misbehaving
 
-import lab.engine
-from lab.app import Release, build
-from lab.engine import LABEL
-from lab.world import World
+from listener.demo.app import Release, build
+from listener.demo.engine import LABEL
+from listener.demo.engine import Engine as DockerCli
+from listener.demo.world import World
 from listener.drivers.engine import Engine
 
 Connect = Callable[[str], Awaitable[Engine]]
@@ -30,7 +30,7 @@ def world(make_world: Callable[..., World]) -> World:
 
 
 @pytest.fixture(scope="session")
-def stock(engine: lab.engine.Engine) -> Iterator[dict[str, str]]:
+def stock(engine: DockerCli) -> Iterator[dict[str, str]]:
     """The two images between which containers are cloned, by their names on a workbench."""
     name = f"lt-stock-{secrets.token_hex(3)}"
     made = {"1": f"{name}:1", "2": f"{name}:2"}
@@ -41,7 +41,7 @@ def stock(engine: lab.engine.Engine) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-async def bench(engine: lab.engine.Engine, stock: dict[str, str]) -> AsyncIterator[Cloning]:
+async def bench(engine: DockerCli, stock: dict[str, str]) -> AsyncIterator[Cloning]:
     """A workbench with the two images; what was made on it is removed after the test."""
     driver = Engine(engine.listener_url)
     await driver.connect()
@@ -69,13 +69,13 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-async def client(engine: lab.engine.Engine, connect: Connect) -> Engine:
+async def client(engine: DockerCli, connect: Connect) -> Engine:
     """The program's own connection to the engine of this machine."""
     return await connect(engine.listener_url)
 
 
 @pytest.fixture
-def session(engine: lab.engine.Engine) -> Iterator[str]:
+def session(engine: DockerCli) -> Iterator[str]:
     """The label of what a test makes; everything that bears it is removed afterwards."""
     name = f"lt-engine-{secrets.token_hex(4)}"
     yield name
@@ -83,7 +83,7 @@ def session(engine: lab.engine.Engine) -> Iterator[str]:
 
 
 @pytest.fixture
-def busybox(engine: lab.engine.Engine, session: str) -> str:
+def busybox(engine: DockerCli, session: str) -> str:
     """The name of an image with a shell, its own to this test."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

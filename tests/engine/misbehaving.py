@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from lab.app import Image, digest_of
-from lab.ship import MANIFEST, manifest_of
+from listener.demo.app import Image, digest_of
+from listener.demo.ship import MANIFEST, manifest_of
 
 
 class Misbehaving:

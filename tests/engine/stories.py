@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def listen(world: World, *apps: str) -> None:

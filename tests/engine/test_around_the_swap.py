@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from stories import cli, history
 
-from lab import http
-from lab.app import Behaviour, Release
 from lab.neighbour import Neighbour
-from lab.ports import free_port
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Release
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 import pytest
 import redis
 
-from lab import http
-from lab.app import Behaviour, Release
 from lab.recorder import Recorder
 from lab.redis_server import RedisServer
-from lab.registry import PASSWORD
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Release
+from listener.demo.registry import PASSWORD
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.conftest import MakeWorld
 
 # All that any library would ever say; the program itself has no such level.

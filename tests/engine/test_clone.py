@@ -9,7 +9,7 @@ import pytest
 from cloning import NEW_DEFAULTS, OLD_DEFAULTS, PATH, Cloning, Swapped
 from rows import Check, config, host
 
-import lab.engine
+from listener.demo.engine import EngineTrouble
 from listener.drivers.clone import Clone, hold_body
 from listener.model.base import utc_now
 from listener.model.target import Good
@@ -290,5 +290,5 @@ async def test_a_hold_keeps_the_image_and_makes_no_volumes(bench: Cloning) -> No
     assert held["Config"]["Labels"]["listener.pin.digest"] == good.digest
     assert held["Mounts"] == []
     assert held["State"]["Status"] == "created"
-    with pytest.raises(lab.engine.EngineTrouble, match="is using its referenced image"):
+    with pytest.raises(EngineTrouble, match="is using its referenced image"):
         bench.docker("rmi", name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cloning import OLD_DEFAULTS, PATH, Cloning, Swapped
 
-import lab.engine
+from listener.demo.engine import EngineTrouble
 
 Field = tuple[str, Any]
 ROWS: list[tuple[str, list[str], Field]] = [
@@ -77,7 +77,7 @@ async def test_a_failed_clone_goes_with_its_own_volumes_and_leaves_the_data(benc
     (fresh,) = (p["Name"] for p in swapped.new.inspect["Mounts"] if p["Destination"] == "/more")
     await bench.engine.remove(swapped.new.inspect["Id"], volumes=True, force=True)
     assert content(bench, volume) == "kept"
-    with pytest.raises(lab.engine.EngineTrouble, match="no such volume"):
+    with pytest.raises(EngineTrouble, match="no such volume"):
         bench.docker("volume", "inspect", fresh)
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from stories import cli, history
 
-from lab.app import Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from listener.model.base import utc_now
 from tests.conftest import MakeWorld
 

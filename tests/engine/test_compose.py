@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lab import ship
-from lab.app import Behaviour, Check, Release, digest_of
 from lab.compose import Project
-from lab.process import program
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import ship
+from listener.demo.app import Behaviour, Check, Release, digest_of
+from listener.demo.process import program
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 # Several containers start at once here, and machines that run tests are slow.
 CHECK = Check(timeout=30)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from lab import http
-from lab.engine import Engine, EngineTrouble
-from lab.ports import free_port
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.engine import Engine, EngineTrouble
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 APP = "localhost:5000/demo/app"

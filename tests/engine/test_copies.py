@@ -11,8 +11,8 @@ import pytest
 from cloning import Cloning
 from stories import history
 
-from lab.app import Release
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.world import World
 from listener.drivers import copies
 from listener.drivers.copies import carry_copies
 from listener.drivers.current import CannotSwapError

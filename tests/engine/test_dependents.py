@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from stories import listen
 
-from lab import http
-from lab.app import PORT, Behaviour, Release
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import PORT, Behaviour, Release
+from listener.demo.world import World
 
 
 def live_off(world: World, name: str, *options: str) -> str:

@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
-from lab.app import Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.conftest import MakeWorld
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,10 @@ from typing import Any
 
 from stories import cli
 
-from lab.app import Release
-from lab.engine import LABEL
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.engine import LABEL
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_a_dry_run_tells_the_plan_and_changes_nothing(world: World) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lab.engine import LABEL
-from lab.engine import Engine as LabEngine
-from lab.gate import EngineGate
-from lab.ports import free_port
+from listener.demo.engine import LABEL
+from listener.demo.engine import Engine as LabEngine
+from listener.demo.gate import EngineGate
+from listener.demo.ports import free_port
 from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
 from listener.drivers.wire import Call

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab import http
-from lab.app import Behaviour, Check, Release
 from lab.compose import Project
-from lab.engine import LABEL
-from lab.ports import free_port
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import LABEL
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "node-mongo"
 # Machines that run tests are slow.

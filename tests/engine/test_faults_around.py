@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from stories import cli, history
 
-from lab.app import PORT, Behaviour, Release
-from lab.engine import LABEL, EngineTrouble
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import PORT, Behaviour, Release
+from listener.demo.engine import LABEL, EngineTrouble
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def interrupt(world: World, fault: str, release: Release) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 from stories import cli, listen
 
-from lab import http
-from lab.app import Image, Release
-from lab.ship import Api
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Image, Release
+from listener.demo.ship import Api
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 
 
 def changed(image: Image, **facts: Any) -> Image:

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from stories import listen
 
-from lab import http
-from lab.app import Behaviour, Check, Release
-from lab.engine import Engine
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo import http
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import Engine
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 @dataclass(frozen=True)

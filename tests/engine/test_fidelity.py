@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, event, given, note, reject, settings
 from hypothesis import strategies as st
 from oracle import differing, facts, unnamed_volumes
 
-import lab.engine
-from lab.ports import free_port
+from listener.demo.engine import EngineTrouble
+from listener.demo.ports import free_port
 from listener.drivers.networks import MANY_AT_CREATE
 from listener.drivers.snapshot import Snapshot
 
@@ -78,13 +78,13 @@ async def compare(bench: Cloning, at: Surroundings, definition: Definition) -> N
     """Swaps a defined container and compares its clone with its user's own new one."""
     try:
         container = create(bench, definition, definition.old)
-    except lab.engine.EngineTrouble:
+    except EngineTrouble:
         reject()
     before = await bench.snapshot(container)
     if definition.running:
         try:
             bench.run(container)
-        except lab.engine.EngineTrouble as refused:
+        except EngineTrouble as refused:
             note(f"the old one does not start: {refused}")
     swapped = await bench.swap(container, image=definition.new)
     assert swapped.differences == []
@@ -119,7 +119,7 @@ def seen(bench: Cloning, of: Snapshot, carried: Mapping[str, str]) -> list[str]:
     try:
         bench.run(of.inspect["Id"])
         said = bench.docker("exec", of.inspect["Id"], "/bin/busybox", "sh", "-c", LOOK)
-    except lab.engine.EngineTrouble as problem:
+    except EngineTrouble as problem:
         return [without(str(problem), assigned(of.inspect))]
     finally:
         given = assigned(bench.inspect(of.inspect["Id"]))

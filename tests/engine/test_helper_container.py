@@ -6,10 +6,10 @@ import secrets
 
 import pytest
 
-import lab.engine
-from lab.engine import LABEL
-from lab.ports import free_port
-from lab.waiting import wait_for
+from listener.demo.engine import LABEL
+from listener.demo.engine import Engine as DockerCli
+from listener.demo.ports import free_port
+from listener.demo.waiting import wait_for
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
 from listener.drivers.helper import DIRECTORY, PARCEL, Helper
@@ -21,7 +21,7 @@ _GOES_ON = f"printf 'goes on' > {_FILE}.new && busybox mv {_FILE}.new {_FILE}; s
 
 
 @pytest.fixture
-def networks(engine: lab.engine.Engine, session: str) -> tuple[str, str]:
+def networks(engine: DockerCli, session: str) -> tuple[str, str]:
     """Two networks of the test's own."""
     names = (f"{session}-a", f"{session}-b")
     for name in names:
@@ -30,7 +30,7 @@ def networks(engine: lab.engine.Engine, session: str) -> tuple[str, str]:
 
 
 async def test_it_has_the_listeners_access_but_not_its_ports_and_labels(
-    engine: lab.engine.Engine,
+    engine: DockerCli,
     client: Engine,
     busybox: str,
     session: str,

@@ -9,10 +9,10 @@ from typing import Any
 
 from stories import cli
 
-from lab import http
-from lab.app import Release
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 from listener.model.reference import parse_reference
 from listener.providers import PROVIDERS
 

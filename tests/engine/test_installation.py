@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import Engine
-from lab.process import program
+from listener.demo.engine import Engine
+from listener.demo.process import program
 
 ROOT = Path(__file__).parents[2]
 WHAT_SHIPS = ("listener", "pyproject.toml", "README.md", "LICENSE")

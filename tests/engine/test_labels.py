@@ -10,9 +10,9 @@ from pathlib import Path
 
 from stories import cli, listen
 
-from lab.app import Behaviour, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_a_wrong_label_disables_one_target_and_says_so(world: World) -> None:

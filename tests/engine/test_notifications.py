@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from standardwebhooks import Webhook
 
-from lab.app import Behaviour, Release
 from lab.github import GitHub
 from lab.recorder import Recorder
-from lab.waiting import wait_for
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
 from tests.conftest import MakeWorld
 
 COMMIT = "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lab.app import Behaviour, Release
 from lab.prometheus import Prometheus
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 from tests.conftest import MakeWorld
 
 BOARD: dict[str, Any] = json.loads(

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 from misbehaving import Misbehaving
 
-from lab.app import Release, build
-from lab.engine import LABEL
-from lab.engine import Engine as LabEngine
-from lab.gate import EngineGate
-from lab.ports import free_port
-from lab.registry import PASSWORD, USER, Registry
-from lab.ship import Api
+from listener.demo.app import Release, build
+from listener.demo.engine import LABEL
+from listener.demo.engine import Engine as LabEngine
+from listener.demo.gate import EngineGate
+from listener.demo.ports import free_port
+from listener.demo.registry import PASSWORD, USER, Registry
+from listener.demo.ship import Api
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, NotFound, PullFault
 from listener.drivers.image_calls import LayerProgress

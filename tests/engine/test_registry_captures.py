@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import ship
-from lab.app import Image, Release, build
-from lab.engine import LABEL, Engine
-from lab.process import program
 from lab.recorder import Recorder
-from lab.registry import Notify, Registry
-from lab.waiting import wait_for
+from listener.demo import ship
+from listener.demo.app import Image, Release, build
+from listener.demo.engine import LABEL, Engine
+from listener.demo.process import program
+from listener.demo.registry import Notify, Registry
+from listener.demo.waiting import wait_for
 from listener.providers import PROVIDERS, Event, Request, Sender
 
 REPOSITORY = "shop/api"

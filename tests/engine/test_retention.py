@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from stories import cli, listen
 
-from lab.app import Behaviour, Release
-from lab.engine import EngineTrouble
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.engine import EngineTrouble
+from listener.demo.world import World
 from listener.drivers.names import hold_name
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from stories import cli, history
 
-from lab.app import Behaviour, Check, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 VOLUME = Release("1", volumes=("/data",))
 # Some seconds to do harm in before the verdict.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from stories import cli, history
 
-from lab.app import Behaviour, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_it_goes_back_without_a_registry_and_after_every_prune(world: World) -> None:

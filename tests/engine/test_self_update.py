@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from stories import history
 
-from lab.app import Behaviour, Check, Release
 from lab.contained import APP, Contained
-from lab.engine import LABEL, EngineTrouble
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.engine import LABEL, EngineTrouble
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 _LONG = 120
 # It begins again, or takes its new configuration: until then it knows no target.

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from stories import cli
 
-from lab.app import Release, digest_of
-from lab.ship import Api
-from lab.world import World
+from listener.demo.app import Release, digest_of
+from listener.demo.ship import Api
+from listener.demo.world import World
 from tests.conftest import MakeWorld
 
 OCI = "application/vnd.oci.image.manifest.v1+json"

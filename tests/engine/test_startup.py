@@ -9,9 +9,9 @@ from pathlib import Path
 
 from stories import cli
 
-from lab.listener import Listener
 from lab.redis_server import RedisServer
-from lab.world import World
+from listener.demo.listener import Listener
+from listener.demo.world import World
 
 SIX_MISTAKES = """\
 listen: 8080

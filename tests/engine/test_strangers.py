@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import http
-from lab.listener import Listener
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.listener import Listener
+from listener.demo.waiting import wait_for
 
 TOKEN = "a-token-of-the-hook"
 PUSH = b'{"image": "registry.example.com/team/web:1"}'

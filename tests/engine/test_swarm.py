@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.app import Behaviour, Release
 from lab.cluster import Cluster
-from lab.waiting import wait_for
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
 from tests.conftest import MakeCluster
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from stories import cli, history, listen
 
-from lab.app import Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_policies_take_what_fits_and_leave_the_rest(world: World) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab.app import Release, build
-from lab.engine import LABEL
-from lab.engine import Engine as LabEngine
+from listener.demo.app import Release, build
+from listener.demo.engine import LABEL
+from listener.demo.engine import Engine as LabEngine
 from listener.drivers.engine import Engine
 from listener.drivers.image_calls import ImageCalls
 

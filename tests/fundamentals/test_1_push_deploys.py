@@ -10,9 +10,9 @@ from typing import Literal
 
 import pytest
 
-from lab.app import Release
-from lab.waiting import wait_for
-from lab.world import HOOK, World
+from listener.demo.app import Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 
 
 @pytest.mark.parametrize("way", ["docker", "skopeo"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lab.app import Behaviour, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_the_very_container_that_ran_before_answers_again(world: World) -> None:

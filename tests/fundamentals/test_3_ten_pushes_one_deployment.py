@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from lab.app import Behaviour, Check, Release
-from lab.waiting import wait_for
-from lab.world import World
+from listener.demo.app import Behaviour, Check, Release
+from listener.demo.waiting import wait_for
+from listener.demo.world import World
 
 
 def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from lab.ports import free_port
 from lab.redis_server import RedisServer
+from listener.demo.ports import free_port
 from listener.model.base import utc_now
 from listener.model.target import Memory, Pause
 from listener.store import (

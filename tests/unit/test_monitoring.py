@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lab.process import program
+from listener.demo.process import program
 from listener.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ import sys
 import pytest
 import yaml
 
-from lab.ports import free_port
 from lab.redis_server import RedisServer
-from lab.registry import Registry
+from listener.demo.ports import free_port
+from listener.demo.registry import Registry
 from tests.unit.cli.conftest import Configure, Shell
 
 HOOKS = """

@@ -11,12 +11,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from lab.ports import free_port
 from listener.cli.access import Access
 from listener.cli.proofs import proved
 from listener.config import Hook, load
 from listener.config.hook import ProviderName
 from listener.config.hook_rules import SIGNING
+from listener.demo.ports import free_port
 from listener.matching import explained
 from listener.model.reference import parse_reference
 from listener.model.target import TagPolicy

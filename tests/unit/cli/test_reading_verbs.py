@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from lab.ports import free_port
+from listener.demo.ports import free_port
 from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import State, Step

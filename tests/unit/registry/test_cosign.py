@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lab.app import Release, build, digest_of
-from lab.registry import Registry
-from lab.ship import Api
+from listener.demo.app import Release, build, digest_of
+from listener.demo.registry import Registry
+from listener.demo.ship import Api
 from listener.model.reference import Reference
 from listener.registry import NotSigned, Resolver, check_signed, read_key
 

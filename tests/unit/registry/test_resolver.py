@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from fake_registry import BODY, DIGEST, PASSWORD, USER, FakeRegistry, basic_of
 
-import lab.registry
-from lab.app import Release, build
-from lab.ports import free_port
-from lab.ship import Api
 from listener.config.settings import Registry
+from listener.demo import registry as real
+from listener.demo.app import Release, build
+from listener.demo.ports import free_port
+from listener.demo.ship import Api
 from listener.model.auth import Auth, CredentialsFault
 from listener.model.reference import Reference
 from listener.registry import Denied, NotFound, RegistryAway, Resolver
@@ -54,15 +54,15 @@ async def resolver(login: Login) -> AsyncIterator[Resolver]:
     await made.close()
 
 
-def image(registry: FakeRegistry | lab.registry.Registry) -> Reference:
+def image(registry: FakeRegistry | real.Registry) -> Reference:
     return Reference(registry.host, "team/web")
 
 
 async def test_a_real_registry_with_a_login(
     resolver: Resolver, login: Login, tmp_path: Path
 ) -> None:
-    login.auth = Auth(lab.registry.USER, lab.registry.PASSWORD)
-    with lab.registry.Registry(tmp_path, login=True) as registry:
+    login.auth = Auth(real.USER, real.PASSWORD)
+    with real.Registry(tmp_path, login=True) as registry:
         release = build(Release("1"), {})
         index = Api(registry).push_index("team/web", "v2", [("amd64", release)])
         pushed = Api(registry).push("team/web", "v1", release)

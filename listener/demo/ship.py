@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import http
-from lab.app import Image, digest_of
-from lab.engine import Engine
-from lab.process import program
-from lab.registry import Registry
+from listener.demo import http
+from listener.demo.app import Image, digest_of
+from listener.demo.engine import Engine
+from listener.demo.process import program
+from listener.demo.registry import Registry
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lab.process import Process, program
-from lab.waiting import NeverHappened, wait_for
+from listener.demo.process import Process, program
+from listener.demo.waiting import NeverHappened, wait_for
 
 SYSTEM_SOCKET = Path("/var/run/docker.sock")
 _DETACH = 2

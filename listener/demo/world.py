@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from lab import http, ship
-from lab.app import PORT, Image, Release, build
-from lab.engine import LABEL, Engine
-from lab.gate import EngineGate
-from lab.listener import Listener
-from lab.ports import free_port
-from lab.registry import Notify, Registry
-from lab.waiting import wait_for
+from listener.demo import http, ship
+from listener.demo.app import PORT, Image, Release, build
+from listener.demo.engine import LABEL, Engine
+from listener.demo.gate import EngineGate
+from listener.demo.listener import Listener
+from listener.demo.ports import free_port
+from listener.demo.registry import Notify, Registry
+from listener.demo.waiting import wait_for
 
 HOOK = "private"
 

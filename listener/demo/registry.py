@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from lab import http
-from lab.ports import free_port
-from lab.process import Process, Server, program
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.ports import free_port
+from listener.demo.process import Process, Server, program
+from listener.demo.waiting import wait_for
 
 USER, PASSWORD = "ci", "lab-password"
 # The same password as bcrypt, the only form that this registry reads.

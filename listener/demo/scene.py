@@ -1,40 +1,31 @@
-"""`make demo`: sets the scene, tells the story, cleans up. `KEEP=1` leaves everything running.
-
-python -m demo            exit 0 only if version 3 was rolled back and version 2 answers
-python -m demo end DIR    ends and removes what KEEP=1 left
-"""
+"""Sets the scene, tells the story, cleans up."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from demo import kept
-from demo.screen import Screen
-from demo.story import introduce, tell
-from lab.engine import EngineTrouble, find_engine
-from lab.process import MissingPart
-from lab.world import World
+from listener.demo import kept
+from listener.demo.engine import EngineTrouble, find_engine
+from listener.demo.process import MissingPart
+from listener.demo.screen import Screen
+from listener.demo.story import introduce, tell
+from listener.demo.world import World
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the demo or ends a kept one; returns the exit code."""
+def play(*, keep: bool) -> int:
+    """Tells the story; 0 only if version 3 was rolled back and version 2 answers.
+
+    Unless it shall `keep` everything running, what it made is removed, however it ends.
+    """
     screen = Screen()
-    match arguments:
-        case ["end", directory]:
-            return kept.end(Path(directory), screen)
-        case [_, *_]:
-            screen.verdict(False, "Usage: python -m demo [end DIR]")
-            return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(screen)
+        return _run(screen, keep)
     except KeyboardInterrupt:
         screen.verdict(False, "Interrupted; everything that the demo made is removed.")
         return 130
@@ -43,17 +34,22 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def _run(screen: Screen) -> int:
+def end(directory: Path) -> int:
+    """Ends and removes what was kept; 2 where the directory holds no demo."""
+    return kept.end(directory, Screen())
+
+
+def _run(screen: Screen, keep: bool) -> int:
     with ExitStack() as undo:
         try:
-            return _scene(screen, undo)
+            return _scene(screen, undo, keep)
         finally:
             # Whatever happened: what was made is removed in peace.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
 
 
-def _scene(screen: Screen, undo: ExitStack) -> int:
+def _scene(screen: Screen, undo: ExitStack, keep: bool) -> int:
     directory = Path(tempfile.mkdtemp(prefix="listener-demo-"))
     undo.callback(shutil.rmtree, directory, ignore_errors=True)
     engine = find_engine()
@@ -62,7 +58,7 @@ def _scene(screen: Screen, undo: ExitStack) -> int:
     screen.title("A push to a running container, and back again when it is sick")
     introduce(world, screen)
     good = tell(world, screen)
-    if os.environ.get("KEEP", "") not in ("", "0"):
+    if keep:
         kept.note(world, directory)
         kept.explain(world, directory, screen)
         undo.pop_all()
@@ -71,7 +67,3 @@ def _scene(screen: Screen, undo: ExitStack) -> int:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+_PACKAGES = {"docker": "docker.io", "dockerd": "docker.io", "busybox": "busybox-static"}
+"""What Debian calls the packages that have another name than their program."""
+
 
 class MissingPart(Exception):
-    """A program that the lab needs is not on this machine; the message says what to do."""
+    """A program that is needed is not on this machine; the message says what to do."""
 
 
 def program(name: str) -> str:
@@ -22,7 +25,10 @@ def program(name: str) -> str:
     places = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     found = shutil.which(name, path=places)
     if found is None:
-        raise MissingPart(f"{name} is not installed: `make setup` as root installs it")
+        package = _PACKAGES.get(name, name)
+        raise MissingPart(
+            f"{name} is not installed: `apt-get install {package}` as root on Debian and its kin"
+        )
     return found
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from demo.screen import Screen
-from lab import http
-from lab.app import Behaviour, Release
-from lab.listener import FINAL
-from lab.waiting import NeverHappened
-from lab.world import HOOK, World
+from listener.demo import http
+from listener.demo.app import Behaviour, Release
+from listener.demo.listener import FINAL
+from listener.demo.screen import Screen
+from listener.demo.waiting import NeverHappened
+from listener.demo.world import HOOK, World
 
 APP = "web"
 _PATIENCE = 120.0

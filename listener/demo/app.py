@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lab.process import program
+from listener.demo.process import program
 
 PORT = 8000
 """Where the app listens inside its container: ``/`` answers its version, ``/cgi-bin/ready`` 200 or

@@ -11,14 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from demo.screen import Screen
-from demo.story import APP
-from lab.engine import Engine, remove_home
-from lab.waiting import NeverHappened, wait_for
-from lab.world import HOOK, World
+from listener.demo.engine import Engine, remove_home
+from listener.demo.screen import Screen
+from listener.demo.story import APP
+from listener.demo.waiting import NeverHappened, wait_for
+from listener.demo.world import HOOK, World
 
 _NOTE = "demo.json"
-_CLONE = Path(__file__).parents[1]
 
 
 def note(world: World, directory: Path) -> None:
@@ -48,7 +47,7 @@ def explain(world: World, directory: Path, screen: Screen) -> None:
     screen.fact("status", f"{sys.executable} -m listener status --config {world.listener.file}")
     if world.engine.process:
         screen.fact("engine", f"export DOCKER_HOST={world.engine.url}")
-    screen.fact("end it", f"cd {_CLONE} && {sys.executable} -m demo end {directory}")
+    screen.fact("end it", f"{sys.executable} -m listener demo --end {directory}")
 
 
 def end(directory: Path, screen: Screen) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab import http
-from lab.ports import free_port
-from lab.process import Process, Server
-from lab.waiting import wait_for
+from listener.demo import http
+from listener.demo.ports import free_port
+from listener.demo.process import Process, Server
+from listener.demo.waiting import wait_for
 
 FINAL = ("succeeded", "rolled_back", "failed", "superseded", "skipped", "rollback_failed")
 

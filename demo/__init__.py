@@ -1,1 +1,0 @@
-"""The demo: a push to a running container, and back again when it is sick, live."""
