@@ -85,7 +85,8 @@ class Check:
     """The image's HEALTHCHECK; times in seconds."""
 
     interval: float = 1.0
-    timeout: float = 2.0
+    # A busy machine must not make a good version sick.
+    timeout: float = 10.0
     retries: int = 2
     start_period: float = 0.0
 
