@@ -93,9 +93,9 @@ class Watching:
 
     def ends(self) -> Seen:
         """What it saw, once its time is up."""
-        assert self._process.stdout
-        said = self._process.stdout.read()
-        self._process.wait()
+        with self._process as process:
+            assert process.stdout
+            said = process.stdout.read()
         return Seen(**json.loads(said))
 
     def stops(self) -> Seen:
