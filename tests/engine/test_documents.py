@@ -104,7 +104,8 @@ def test_the_first_ten_minutes_of_the_readme(make_world: MakeWorld) -> None:
     assert run == "listener run"
     assert "web" in shell.type(check)
     world.listener.start()
-    assert "web" in shell.type(try_hook)
+    # The half that answers hooks looks at the targets every other second.
+    wait_for(lambda: "web" in shell.type(try_hook), "it is a target", forgive=(AssertionError,))
 
     digest = world.push("web", Release("2"))
     ended = world.listener.deployment_of("web", digest)
