@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from lab.served import Quiet, Served
 
-class GitHub:
+
+class GitHub(Served):
     """Listens on a free port of 127.0.0.1 while it is entered; `url` is its address.
 
     `deployments` are those of all repositories, each with its `repository` and `statuses`.
@@ -26,7 +26,7 @@ class GitHub:
         self.tokens: set[str] = set()
         github = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self._answer(*github._get(self.path))
 
@@ -49,12 +49,7 @@ class GitHub:
                 self.end_headers()
                 self.wfile.write(text)
 
-            def log_message(self, format: str, *args: object) -> None:
-                """Says nothing: a test says what it saw."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def states(self) -> list[list[str]]:
         """The states of each deployment, oldest first."""
@@ -90,20 +85,6 @@ class GitHub:
         }
         self.deployments.append(made)
         return 201, made
-
-    def __enter__(self) -> GitHub:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _repository(path: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from string import Formatter
 from typing import Annotated
 
 from pydantic import AfterValidator
 from yarl import URL
+
+from listener.config.templates import check_template
 
 _CLOUD = "github.com"
 _RESIDENCY = ".ghe.com"
@@ -40,13 +41,7 @@ def api_of(server: str) -> URL:
 
 def check_environment(value: str) -> str:
     """The name of an environment, which may hold ``{target}`` and ``{host}``."""
-    try:
-        parts = list(Formatter().parse(value))
-    except ValueError as problem:
-        raise ValueError(f"is not a template: {problem}") from None
-    for _, name, form, conversion in parts:
-        if name is not None and (name not in _FIELDS or form or conversion):
-            raise ValueError(f"there is no {{{name}}}: it may name {', '.join(_FIELDS)}")
+    check_template(value, _FIELDS)
     if not value.strip():
         raise ValueError("is empty: name an environment or remove the key")
     return value

@@ -6,13 +6,13 @@ import base64
 import binascii
 import hashlib
 import logging
-from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, SecretStr, field_validator, model_validator
 from yarl import URL
 
 from listener.config.github import GitHubServer, api_of, check_entry, check_environment
+from listener.config.templates import check_template
 from listener.model.base import Noun
 
 TOLD = Literal[
@@ -49,16 +49,7 @@ class Notifier(Noun):
     @classmethod
     def _of_known_fields(cls, value: str | None) -> str | None:
         if value is not None:
-            try:
-                parts = list(Formatter().parse(value))
-            except ValueError as problem:
-                raise ValueError(f"is not a template: {problem}") from None
-            for _, name, form, conversion in parts:
-                if name is not None and (name not in FIELDS or form or conversion):
-                    shown = (
-                        f"{name}{'!' + conversion if conversion else ''}{':' * bool(form)}{form}"
-                    )
-                    raise ValueError(f"there is no {{{shown}}}: it may name {', '.join(FIELDS)}")
+            check_template(value, FIELDS)
         return value
 
     @model_validator(mode="after")

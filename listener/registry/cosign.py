@@ -60,7 +60,7 @@ def read_key(file: Path) -> EllipticCurvePublicKey:
     except UnsupportedAlgorithm:
         key = None
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError(  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004 - as for any other wrong key
             f"{where} is not a key of ECDSA P-256, which cosign makes"
         )
     return key
