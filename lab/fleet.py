@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from lab.hosts import Host, Hosts
 from lab.redis_server import RedisServer
+from lab.sentinels import Sentineled
 from listener.demo import http, ship
 from listener.demo.app import PORT, Check, Release, build
 from listener.demo.engine import LABEL
@@ -28,7 +29,14 @@ class Fleet:
     Nothing but Redis is shared. The app is a target by its labels, and `labels` has more of them.
     """
 
-    def __init__(self, hosts: Hosts, directory: Path, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        directory: Path,
+        labels: Mapping[str, str],
+        redis: RedisServer | Sentineled | None = None,
+    ) -> None:
+        """With a Redis of its own unless there is one that listens at the hosts' address."""
         self.session = f"lf-{secrets.token_hex(3)}"
         self.hosts: dict[str, Host] = dict(zip(NAMES, hosts.hosts, strict=True))
         self.labels = dict(labels)
@@ -36,7 +44,7 @@ class Fleet:
         token = secrets.token_urlsafe(18)
         hook = f"http://127.0.0.1:{ports[0]}/hooks/private"
         self.registry = Registry(directory, notify=Notify(hook, token), address=hosts.address)
-        self.redis = RedisServer(directory, address=hosts.address)
+        self.redis = redis or RedisServer(directory, address=hosts.address)
         shared: dict[str, Any] = {
             "redis": self.redis.url,
             "scope": self.session,

@@ -16,24 +16,28 @@ SERVICE = "shop"
 
 
 class Sentineled(Server):
-    """Three servers and three Sentinels on free ports of 127.0.0.1.
+    """Three servers and three Sentinels on free ports of 127.0.0.1, or of an `address`.
 
     The Sentinels take a server for dead after a second without an answer.
     """
 
-    def __init__(self, directory: Path) -> None:
-        first = RedisServer(_made(directory / "r0"))
-        follow = ("--replicaof", "127.0.0.1", str(first.port), "--repl-diskless-sync-delay", "0")
+    def __init__(self, directory: Path, *, address: str = "127.0.0.1") -> None:
+        self._address = address
+        first = RedisServer(_made(directory / "r0"), address=address)
+        follow = ("--replicaof", address, str(first.port), "--repl-diskless-sync-delay", "0")
         self.servers = [
             first,
-            *(RedisServer(_made(directory / f"r{n}"), settings=follow) for n in (1, 2)),
+            *(
+                RedisServer(_made(directory / f"r{n}"), settings=follow, address=address)
+                for n in (1, 2)
+            ),
         ]
         self.ports = [free_port() for _ in range(3)]
         self._sentinels = [
             self._sentinel(_made(directory / f"s{n}"), port, first.port)
             for n, port in enumerate(self.ports)
         ]
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        hosts = ",".join(f"{address}:{port}" for port in self.ports)
         self.url = f"redis+sentinel://{hosts}/{SERVICE}"
         self._stack = ExitStack()
 
@@ -99,10 +103,9 @@ class Sentineled(Server):
 
         return all(knows(port) for port in self.ports)
 
-    @staticmethod
-    def _ask(port: int, *command: str) -> list[str]:
+    def _ask(self, port: int, *command: str) -> list[str]:
         done = subprocess.run(
-            [program("redis-cli"), "-p", str(port), *command],
+            [program("redis-cli"), "-h", self._address, "-p", str(port), *command],
             capture_output=True,
             text=True,
             timeout=10,
@@ -112,12 +115,11 @@ class Sentineled(Server):
             raise ConnectionError(done.stderr.strip() or f"port {port} does not answer")
         return done.stdout.splitlines()
 
-    @staticmethod
-    def _sentinel(directory: Path, port: int, master: int) -> Process:
+    def _sentinel(self, directory: Path, port: int, master: int) -> Process:
         file = directory / "sentinel.conf"
         file.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
-            f"sentinel monitor {SERVICE} 127.0.0.1 {master} 2\n"
+            f"port {port}\nbind {self._address}\nprotected-mode no\ndir {directory}\n"
+            f"sentinel monitor {SERVICE} {self._address} {master} 2\n"
             f"sentinel down-after-milliseconds {SERVICE} 1000\n"
             f"sentinel failover-timeout {SERVICE} 6000\n"
         )

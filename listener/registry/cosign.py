@@ -13,15 +13,14 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Protocol
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from typing import TYPE_CHECKING, Any, Protocol
 
 from listener.model.reference import Reference, is_digest
 from listener.registry.faults import NotFound
+
+# The cryptography is 9 MB in memory, which only those pay for who ask for signatures.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 _ANNOTATION = "dev.cosignproject.cosign/signature"
 _PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -50,6 +49,10 @@ class Reads(Protocol):
 
 def read_key(file: Path) -> EllipticCurvePublicKey:
     """The public key of a file such as ``cosign.pub``; raises ValueError with a sentence."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     where = f"verify.cosign_key: {file}"
     try:
         key = load_pem_public_key(file.read_bytes())
@@ -137,6 +140,10 @@ def _entries(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _made_with(
     key: EllipticCurvePublicKey, signature: bytes, payload: bytes, payload_digest: str
 ) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     if f"sha256:{hashlib.sha256(payload).hexdigest()}" != payload_digest:
         return False
     try:

@@ -5,6 +5,7 @@ they write commands and pauses only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from listener.model.deployment import Deployment, State
 from listener.model.target import Memory, Pause
@@ -37,7 +38,7 @@ class Archive:
         """All targets as their workers last published them, by name and host."""
         hosts = await self._host_names()
         answers = await self._store.pipe([("HVALS", keys.views(host)) for host in hosts])
-        views = [TargetView.model_validate_json(text) for texts in answers for text in texts]
+        views = [_read_view(text) for texts in answers for text in texts]
         return sorted(views, key=lambda view: (view.name, view.host))
 
     async def deployment(self, deployment_id: str) -> Deployment | None:
@@ -64,7 +65,7 @@ class Archive:
     async def target(self, host: str, name: str) -> TargetView | None:
         """One target as its worker last published it; None where it no longer does."""
         text = await self._store.call("HGET", keys.views(host), name)
-        return TargetView.model_validate_json(text) if text else None
+        return _read_view(text) if text else None
 
     async def host(self, name: str) -> HostView | None:
         """One worker as it last published itself."""
@@ -180,3 +181,9 @@ class Archive:
             [("ZREVRANGEBYLEX", index, newest, "-", "LIMIT", 0, _PAGE) for index in indexes]
         )
         return sorted({id_ for ids in answers for id_ in ids}, reverse=True)[:_PAGE]
+
+
+@lru_cache(maxsize=1024)
+def _read_view(text: str) -> TargetView:
+    """A view as it is stored: most of them are the same at the next look, seconds later."""
+    return TargetView.model_validate_json(text)

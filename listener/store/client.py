@@ -56,7 +56,7 @@ _REPLICA = re.compile(r"^slave\d+:.*state=online.*\blag=(\d+)", re.MULTILINE)
 Reply: TypeAlias = Any
 """What a command answers, as the protocol's version 2 has it: text, number, list or None."""
 
-Argument: TypeAlias = str | int | float
+Argument: TypeAlias = str | bytes | int | float
 
 
 class Store:

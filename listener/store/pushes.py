@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 from pydantic import ValidationError
+from pydantic_core import to_json
 from redis.exceptions import ResponseError
 
 from listener.model.delivery import Delivery
@@ -49,9 +50,9 @@ class PushLog:
             len(pushes),
         ]
         for push, _ in pushes:
-            arguments += [push.id, push.model_dump_json()]
+            arguments += [push.id, to_json(push)]
         for delivery, count in deliveries:
-            arguments += [2 if delivery.authentic else 3, delivery.model_dump_json(), count]
+            arguments += [2 if delivery.authentic else 3, to_json(delivery), count]
         streams = (keys.PUSHES, keys.DELIVERIES, keys.REFUSED)
         names = [*streams, *(keys.dedupe(key) for _, key in pushes)]
         stored = await self._store.run(scripts.APPEND, names, arguments)

@@ -1,7 +1,9 @@
-"""Proofs of a sender that need a key from elsewhere: identity tokens, messages of a topic."""
+"""Proofs of a sender that need a key from elsewhere: identity tokens, messages of a topic.
+
+`oidc` and `sns` are imported by those who need them, when they do: they bring the cryptography,
+which is 15 MB in memory, and most installations have neither.
+"""
 
 from listener.trust.fetch import CannotFetch, Fetch, HttpsGet
-from listener.trust.oidc import IdentityTokens
-from listener.trust.sns import Topics
 
-__all__ = ["CannotFetch", "Fetch", "HttpsGet", "IdentityTokens", "Topics"]
+__all__ = ["CannotFetch", "Fetch", "HttpsGet"]

@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from listener.config import Hook
 from listener.model.reference import Reference
 from listener.providers import PROVIDERS, Provider, Sender
-from listener.trust import Fetch, HttpsGet, IdentityTokens, Topics
+from listener.trust import Fetch, HttpsGet
+
+if TYPE_CHECKING:
+    from listener.trust.oidc import IdentityTokens
+    from listener.trust.sns import Topics
 
 Network = IPv4Network | IPv6Network
 
@@ -127,8 +131,12 @@ class Hooks:
         identity = before.identity if before and before.hook.oidc == hook.oidc else None
         topics = before.topics if before and before.hook.topics == hook.topics else None
         if hook.oidc and identity is None:
+            from listener.trust.oidc import IdentityTokens
+
             identity = IdentityTokens(hook.oidc, for_issuer)
         if hook.topics and topics is None:
+            from listener.trust.sns import Topics
+
             topics = Topics(hook.topics, for_topics)
         return Door(
             name=name,

@@ -50,7 +50,10 @@ async def expect_target(archive: Archive, name: str) -> None:
 
 def _no_target(asked: str, views: list[TargetView]) -> Refused:
     names = {view.name for view in views} | {f"{view.name}@{view.host}" for view in views}
-    return Refused(404, f"there is no target {asked!r}{did_you_mean(asked, sorted(names))}")
+    near = did_you_mean(asked, sorted(names))
+    # The API is asked by more than the command line, but its users have that at hand.
+    remedy = "" if near else ": `listener targets` lists those that there are"
+    return Refused(404, f"there is no target {asked!r}{near}{remedy}")
 
 
 async def find_deployment(archive: Archive, asked: str) -> Deployment:

@@ -34,6 +34,7 @@ class Overview:
         self._metrics = metrics
         self._memories: dict[str, Memory] = {}
         self._last: dict[str, Deployment | None] = {}
+        self._under_way: dict[str, Target] = {}
         self.pauses: dict[str, Pause] = {}
         self._shown: tuple[list[TargetView], list[str | None]] = ([], [])
         self._shown_at = datetime.min.replace(tzinfo=UTC)
@@ -49,8 +50,13 @@ class Overview:
         await self._ledger.remember(target, memory)
         self._memories[target] = memory
 
+    def began(self, target: Target) -> None:
+        """Takes note of a deployment that begins, or goes on."""
+        self._under_way[target.name] = target
+
     def ended(self, deployment: Deployment, memory: Memory) -> None:
         """Takes note of a deployment that ended."""
+        self._under_way.pop(deployment.target, None)
         self._memories[deployment.target] = memory
         self._last[deployment.target] = deployment
 
@@ -86,6 +92,7 @@ class Overview:
         The target `ended` is shown as its deployment, about to be recorded, leaves it.
         """
         await self.read_pauses()
+        targets = [*targets, *self._out_of_sight(targets)]
         views = [await self._view(target, target.name == ended) for target in targets]
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
         now = utc_now()
@@ -102,6 +109,15 @@ class Overview:
         await self._ledger.publish(views, host)
         self._shown, self._shown_at = shown, now
         self._metrics.targets_seen(views)
+
+    def _out_of_sight(self, targets: Sequence[Target]) -> list[Target]:
+        """Targets in the middle of a deployment of which no container has the name right now."""
+        seen = {target.name for target in targets}
+        return [
+            target.model_copy(update={"health": "absent"})
+            for name, target in self._under_way.items()
+            if name not in seen
+        ]
 
     async def _view(self, target: Target, ended: bool) -> TargetView:
         memory = await self.memory(target.name)

@@ -179,6 +179,7 @@ class Slots:
         if journal.phase is Phase.REPLACE:
             self._replacing = name
         self._rolling.resumed(journal)
+        self._overview.began(journal.target)
         self._tasks[name] = asyncio.create_task(self._run(journal), name=f"deploy {name}")
 
     async def _run(self, journal: Journal) -> None:

@@ -22,6 +22,8 @@ from listener.worker.worker import Worker
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY = 2.0
+_NO_SWARM_FOR = 10.0
+"""Seconds until an engine without a swarm is asked again: telling costs it several processes."""
 _PATIENCE = 10.0
 """Seconds that a manager may be without its swarm before another worker gets the lease."""
 
@@ -47,7 +49,7 @@ class SwarmWorker(Worker):
             return False
         if cluster is None:
             self._told("this engine is not a manager of a swarm")
-            await until(self._stopping, _LOOK_EVERY)
+            await until(self._stopping, _NO_SWARM_FOR)
             return False
         self._cluster = cluster
         # The lease is that of the swarm, not of the engine that leads to it.

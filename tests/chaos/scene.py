@@ -69,10 +69,7 @@ class Scene:
         self.wait_answer(version, timeout=90)
         wait_for(lambda: not world.leftovers(APP), "nothing is left over", timeout=60)
         wait_for(
-            lambda: world.listener.target(world.name(APP))["state"] == "idle",
-            "the target is idle",
-            # One that was started with --rm is no target while it is created again.
-            forgive=(AssertionError,),
+            lambda: world.listener.target(world.name(APP))["state"] == "idle", "the target is idle"
         )
         history = world.listener.quiet()
         self.wait_answer(version)

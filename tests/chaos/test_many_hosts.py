@@ -11,10 +11,11 @@ import pytest
 
 from lab.fleet import APP, NAMES, Fleet
 from lab.hosts import Hosts
+from lab.sentinels import Sentineled
 from listener.demo.app import Behaviour, Check, Release
 from listener.demo.waiting import wait_for
 
-MakeFleet = Callable[[Mapping[str, str]], Fleet]
+MakeFleet = Callable[..., Fleet]
 ROLLOUT = {"listener.rollout.group": "web"}
 WITH_ROLLBACK = {**ROLLOUT, "listener.rollout.on_failure": "rollback"}
 
@@ -30,8 +31,8 @@ def make_fleet(hosts: Hosts, tmp_path: Path, request: pytest.FixtureRequest) -> 
     fleets: list[Fleet] = []
     with ExitStack() as stack:
 
-        def make(labels: Mapping[str, str]) -> Fleet:
-            fleets.append(Fleet(hosts, tmp_path, labels))
+        def make(labels: Mapping[str, str], redis: Sentineled | None = None) -> Fleet:
+            fleets.append(Fleet(hosts, tmp_path, labels, redis))
             return stack.enter_context(fleets[-1])
 
         yield make
@@ -78,6 +79,40 @@ def test_a_push_goes_through_the_hosts_in_order_whoever_is_killed(make_fleet: Ma
     push = next(one for one in fleet.serve.pushes() if one["digest"] == digest)
     told = {match["host"]: match["deployment"] for match in push["matches"]}
     assert told == {name: fleet.of(digest, name)["id"] for name in NAMES}
+    assert fleet.leftovers() == []
+
+
+def test_a_worker_the_receiver_and_the_master_of_redis_die_in_one_rollout(
+    make_fleet: MakeFleet, hosts: Hosts, tmp_path: Path
+) -> None:
+    redis = Sentineled(tmp_path, address=hosts.address)
+    fleet = make_fleet(ROLLOUT, redis)
+    fleet.begin()
+    fleet.workers["b"].stop()
+    fleet.start("b", fault="watch")
+    digest = fleet.push(good("2"))
+    wait_for(lambda: len(fleet.serve.pushes()) == 2, "the push is taken")
+    redis.wait_for_replicas()
+    fleet.workers["b"].wait(timeout=90)
+    fleet.serve.kill()
+    old = redis.master
+    old.kill()
+    redis.wait_for_another(old)
+    fleet.serve.start()
+    # The registry's own notifications find the receiver as it is now, and the new master.
+    newest = fleet.push(good("3"))
+    fleet.start("b")
+    fleet.wait_ended(newest)
+    fleet.quiet()
+
+    for pushed in (digest, newest):
+        told = next(one for one in fleet.serve.pushes() if one["digest"] == pushed)["matches"]
+        assert sorted(match["host"] for match in told) == list(NAMES)
+        ids = [fleet.of(pushed, name)["id"] for name in NAMES]
+        assert sorted(match["deployment"] for match in told) == sorted(ids)
+    assert [fleet.of(newest, name)["state"] for name in NAMES] == ["succeeded"] * 3
+    assert one_after_the_other(fleet, newest)
+    assert fleet.answers() == dict.fromkeys(NAMES, "3")
     assert fleet.leftovers() == []
 
 

@@ -15,7 +15,8 @@ from trust_senders import (
     pem,
 )
 
-from listener.trust import IdentityTokens, Topics
+from listener.trust.oidc import IdentityTokens
+from listener.trust.sns import Topics
 
 
 @pytest.fixture

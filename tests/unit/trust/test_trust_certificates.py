@@ -31,7 +31,7 @@ from trust_senders import (
 )
 
 from listener.providers import Request
-from listener.trust import Topics
+from listener.trust.sns import Topics
 
 LATER = (503, "the certificate of the topic cannot be had now: send it again later")
 STRANGER = Authority("Stranger", EC_KEY)

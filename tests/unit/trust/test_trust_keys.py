@@ -25,7 +25,7 @@ from trust_senders import (
     unsafe_token,
 )
 
-from listener.trust import IdentityTokens
+from listener.trust.oidc import IdentityTokens
 
 LATER = (503, "keys of the issuer cannot be had now: send it again later")
 

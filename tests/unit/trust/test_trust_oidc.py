@@ -37,7 +37,7 @@ from trust_senders import (
 )
 
 from listener.providers import Request
-from listener.trust import IdentityTokens
+from listener.trust.oidc import IdentityTokens
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from trust_senders import (
 )
 
 from listener.providers import Request
-from listener.trust import Topics
+from listener.trust.sns import Topics
 
 
 @pytest.mark.parametrize(

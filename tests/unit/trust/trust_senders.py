@@ -22,7 +22,8 @@ from cryptography.x509.verification import Store
 from listener.config import Oidc
 from listener.providers import Request
 from listener.providers.verify import UNAUTHORIZED, Refused
-from listener.trust import CannotFetch, IdentityTokens
+from listener.trust import CannotFetch
+from listener.trust.oidc import IdentityTokens
 
 NOW = 1_772_359_200.0
 ISSUER = "https://issuer.example.com"

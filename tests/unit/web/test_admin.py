@@ -93,6 +93,9 @@ async def test_an_unknown_target_is_answered_with_a_near_name(
         status, body = await get(http, panel, path)
         assert status == 404
         assert body == {"error": "there is no target 'wbe' (did you mean \"web\"?)"}
+    _, body = await get(http, panel, "/api/v1/targets/billing")
+    remedy = "`listener targets` lists those that there are"
+    assert body == {"error": f"there is no target 'billing': {remedy}"}
 
 
 async def test_deploy_queues_what_was_asked_for(http: ClientSession, panel: Panel) -> None:
