@@ -13,6 +13,7 @@ from lab.fleet import APP, NAMES, Fleet
 from lab.hosts import Hosts
 from lab.sentinels import Sentineled
 from listener.demo.app import Behaviour, Check, Release
+from listener.demo.listener import FINAL
 from listener.demo.waiting import wait_for
 
 MakeFleet = Callable[..., Fleet]
@@ -106,10 +107,13 @@ def test_a_worker_the_receiver_and_the_master_of_redis_die_in_one_rollout(
     fleet.quiet()
 
     for pushed in (digest, newest):
-        told = next(one for one in fleet.serve.pushes() if one["digest"] == pushed)["matches"]
-        assert sorted(match["host"] for match in told) == list(NAMES)
-        ids = [fleet.of(pushed, name)["id"] for name in NAMES]
-        assert sorted(match["deployment"] for match in told) == sorted(ids)
+        [push] = [one for one in fleet.serve.pushes() if one["digest"] == pushed]
+        led_to = {match["host"]: match["deployment"] for match in push["matches"]}
+        assert sorted(led_to) == list(NAMES)
+        ends = {one["id"]: one["state"] for one in fleet.deployments()}
+        assert all(ends[deployment] in FINAL for deployment in led_to.values())
+    # One for each push and host: the first release, and these two.
+    assert [len(fleet.deployments(name)) for name in NAMES] == [3, 3, 3]
     assert [fleet.of(newest, name)["state"] for name in NAMES] == ["succeeded"] * 3
     assert one_after_the_other(fleet, newest)
     assert fleet.answers() == dict.fromkeys(NAMES, "3")
