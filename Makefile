@@ -47,7 +47,7 @@ screenshots: export SCREENSHOTS = docs/screenshots
 screenshots: test-browser ## Take the pictures of the documentation anew
 
 test-engine-next: setup ## The stories and the engine level on a second, newer engine (needs root)
-	tools/engine-next run -- $(PYTEST) -n $(WORKERS) tests/fundamentals tests/engine
+	tools/engine-next run -- $(PYTEST) -m "not packages" -n $(WORKERS) tests/fundamentals tests/engine
 
 # What engines do differently: names of images, networks, faults of pulls, what inspect shows.
 DIFFERS := engine unshown pull clone clone_maximal copies compose retention faults_before_the_swap strategies

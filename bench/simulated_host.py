@@ -12,7 +12,8 @@ from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.deployment import Deployment, State, Step, Trigger, new_deployment_id
 from listener.model.journal import Journal, OldContainer, Phase
 from listener.model.push import Match, Push
-from listener.model.target import Good, Memory, TagPolicy, Target, TargetSettings
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Good, Memory, Target, TargetSettings
 from listener.model.view import HostView
 from listener.model.view import TargetView as View
 from listener.store import Archive, Lease, Ledger, PushAck, PushLog, Store, Unavailable, connect

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ VERSION = "lab.version"
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _SECOND = 1_000_000_000
+_SEEN_AT = os.environ.get("LISTENER_LAB_MACHINE", "")
+"""Where an engine with a file system of its own has this machine's: tools/engine-next says so."""
 
 
 class Contained:
@@ -85,13 +88,13 @@ class Contained:
     def run(self, *options: str, env: Mapping[str, str] | None = None) -> None:
         """`docker run` of what was pushed; returns once it is ready."""
         world = self.world
-        places = [*_machine(), *(f"{world.engine.socket}:{world.engine.socket}",)]
-        places.append(f"{world.directory}:{world.directory}")
+        places = [f"{place}:{place}:ro" for place in _machine()]
+        places += [f"{place}:{place}" for place in (world.engine.socket, world.directory)]
         world.engine.docker(
             *("run", "-d", "--name", self.name, "--network", "host", "--init"),
             *("--restart", "unless-stopped"),
             *("--label", "listener.enable=true", "--label", f"listener.scope={world.session}"),
-            *(part for place in places for part in ("-v", place)),
+            *(part for place in places for part in ("-v", _SEEN_AT + place)),
             *(part for pair in (env or {}).items() for part in ("-e", "=".join(pair))),
             *options,
             world.image(APP),
@@ -129,11 +132,11 @@ class Contained:
         return self.world.engine.docker("logs", self.name)
 
 
-def _machine() -> list[str]:
-    """The binds of what the interpreter needs of this machine, to the same paths."""
+def _machine() -> list[Path]:
+    """What the interpreter needs of this machine."""
     needed = {Path(place) for place in ("/usr", sys.base_prefix, sys.prefix, _REPOSITORY)}
     inner = {one for one in needed for other in needed - {one} if one.is_relative_to(other)}
-    return [f"{place}:{place}:ro" for place in sorted(needed - inner)]
+    return sorted(needed - inner)
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,8 @@ from listener.drivers.names import own_name
 from listener.drivers.own import is_own
 from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
-from listener.model.target import TagPolicy, Target, TargetSettings
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Target, TargetSettings
 from listener.reliance import left_alone, relied_on
 
 Summary = Mapping[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from listener.model.push import Push
-from listener.model.target import TagPolicy, Target
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Target
 from listener.model.view import TargetView
 
 

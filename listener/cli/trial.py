@@ -18,7 +18,7 @@ from listener.cli.phrases import image as shown_image
 from listener.matching import explained
 from listener.model.base import utc_now
 from listener.model.reference import BadReference, Reference, parse_reference
-from listener.model.target import TagPolicy
+from listener.model.tag_policy import TagPolicy
 from listener.model.view import TargetView
 from listener.providers import NotUnderstood, Request
 from listener.web.hooks import Door, Hooks

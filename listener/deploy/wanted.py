@@ -15,7 +15,8 @@ from listener.model.auth import CredentialsFault
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
 from listener.model.reference import Reference, is_digest, parse_reference
-from listener.model.target import Memory, Target, version_of
+from listener.model.tag_policy import version_of
+from listener.model.target import Memory, Target
 from listener.registry import (
     Asks,
     Credentials,

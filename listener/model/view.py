@@ -7,7 +7,7 @@ from typing import Literal
 
 from listener.model.base import Noun
 from listener.model.deployment import State
-from listener.model.target import TagPolicy
+from listener.model.tag_policy import TagPolicy
 
 
 class LastDeployment(Noun):

@@ -25,6 +25,7 @@ def _run(*command: str | Path, **options: object) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+@pytest.mark.packages
 @pytest.mark.timeout(900)
 def test_it_installs_with_pip_checks_and_has_a_unit(engine: Engine, tmp_path: Path) -> None:
     source, home = tmp_path / "source", tmp_path / "opt/listener"

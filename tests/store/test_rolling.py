@@ -9,7 +9,8 @@ import pytest
 from listener.deploy.outcomes import Nothing, Resolved
 from listener.deploy.wanted import Wanted
 from listener.model.deployment import Deployment, State, Trigger
-from listener.model.target import Memory, Rollout, TagPolicy, Target, TargetSettings
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Memory, Rollout, Target, TargetSettings
 from listener.registry import Denied, RegistryAway
 from listener.store import Lease, Rollouts, Store
 from listener.worker.overview import Overview

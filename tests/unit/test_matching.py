@@ -7,7 +7,8 @@ import pytest
 from listener.matching import explained, matching
 from listener.model.base import utc_now
 from listener.model.push import Push
-from listener.model.target import TagPolicy, Target, TargetSettings
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Target, TargetSettings
 from listener.model.view import TargetView
 
 WEB = "registry.example.com/team/web"

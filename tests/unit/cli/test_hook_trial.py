@@ -19,7 +19,7 @@ from listener.config.hook_rules import SIGNING
 from listener.demo.ports import free_port
 from listener.matching import explained
 from listener.model.reference import parse_reference
-from listener.model.target import TagPolicy
+from listener.model.tag_policy import TagPolicy
 from listener.model.view import TargetView
 from listener.providers import PROVIDERS, Sender
 from listener.providers.verify import authenticate

@@ -13,7 +13,8 @@ from listener.drivers.errors import EngineError
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
 from listener.model.reference import Reference
-from listener.model.target import Bad, Good, Memory, TagPolicy, Target, TargetSettings
+from listener.model.tag_policy import TagPolicy
+from listener.model.target import Bad, Good, Memory, Target, TargetSettings
 from listener.registry import Credentials, Denied, NotFound, RegistryAway, Resolver
 
 
