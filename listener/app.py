@@ -19,7 +19,14 @@ import structlog
 from aiohttp import web
 
 from listener import __version__
-from listener.config import Address, ConfigError, Settings, changes, load
+from listener.config import (
+    Address,
+    ConfigError,
+    Settings,
+    changes,
+    kept_until_restart,
+    load,
+)
 from listener.logs import set_up_logs
 from listener.observer import Observer
 from listener.store import (
@@ -53,8 +60,9 @@ _OPEN_FILES = 65_536
 def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
     """Runs until SIGTERM or SIGINT; answers the exit code. Sentences go to standard error."""
     set_up_logs()
-    # Metrics are rendered in a thread: hooks must not wait 5 ms for their turn, the default.
-    sys.setswitchinterval(0.0005)
+    # Metrics are rendered in a thread: a hook gives up its turn some ten times, and must not wait
+    # 5 ms, the default, for each next one.
+    sys.setswitchinterval(0.0001)
     # What was imported stays: looking through it for garbage would hold up hooks for 30 ms.
     gc.freeze()
     _allow_many_connections()
@@ -97,6 +105,7 @@ class _Process:
         self._observer = Observer(self._metrics)
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
+        self._gate = Gate(settings.admin.listen.loopback, settings.admin.token)
         self._hooks: Hooks | None = None
         self._worker: Worker | None = None
         self._swarm_worker: SwarmWorker | None = None
@@ -161,8 +170,8 @@ class _Process:
             working = [
                 group.create_task(worker.run()) for worker in (self._worker, self._swarm_worker)
             ]
-        gate = Gate(settings.admin.listen.loopback, settings.admin.token)
-        admin = admin_app(store, pushes, MetricsPage(self._metrics.registry), gate, self._ready)
+        page = MetricsPage(self._metrics.registry)
+        admin = admin_app(store, pushes, page, self._gate, self._ready)
         await self._listen(admin, settings.admin.listen, stack)
         if "serve" in self._roles:
             self._metrics.watch_queue(lambda: self._observer.queue)
@@ -180,11 +189,11 @@ class _Process:
         )
         await self._stopping.wait()
         log.info("stopping")
-        if public is not None:
-            await public.cleanup()
         for worker in (self._worker, self._swarm_worker):
             if worker is not None:
                 worker.stop()
+        if public is not None:
+            await public.cleanup()
         await asyncio.gather(*working)
 
     async def _listen(
@@ -233,7 +242,8 @@ class _Process:
 
     def _take_config(self) -> None:
         try:
-            settings = load(self._config_path, os.environ)
+            loaded = load(self._config_path, os.environ)
+            settings, late = kept_until_restart(self._settings, loaded)
             if self._hooks is not None:
                 self._hooks.replace(settings)
         except ConfigError as problem:
@@ -245,9 +255,12 @@ class _Process:
         for worker in (self._worker, self._swarm_worker):
             if worker is not None:
                 worker.replace_settings(settings)
+        self._gate.replace_token(settings.admin.token)
         self._settings = settings
         self._metrics.config_loaded(True, time.time())
         log.info("configuration reloaded", file=str(settings.source))
+        if late:
+            log.warning("these keys take effect at the next start only", keys=late)
 
     def _refuse_config(self, problems: tuple[str, ...]) -> None:
         self._metrics.config_loaded(False)

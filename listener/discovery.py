@@ -52,6 +52,8 @@ class Discovery:
         for name, own in self._labelled_groups(summaries, found).items():
             if taken.isdisjoint(one["Id"] for one in own):
                 target = await self._labelled(name, own)
+                if target.settings.host not in (None, self._settings.host):
+                    continue
                 reasons = (relied_on_here.get(one["Id"]) for one in own)
                 found[name] = left_alone(target, next(filter(None, reasons), None))
         ids = {summary["Id"] for summary in summaries}

@@ -154,17 +154,21 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         api = ".".join(map(str, engine.api))
         text = f"{engine.name}: Docker {engine.version}, API {api}, at {engine.url}"
         yield CheckLine("ok", "engine", text)
-        targets += await Discovery(engine, settings).targets()
+        # Hosts that share a Redis share the file too: what is absent here may be on another one.
+        alone = settings.redis is None
+        targets += await Discovery(engine, settings, alone=alone).targets()
         cluster = await cluster_of(engine)
         if cluster is not None:
             yield CheckLine("ok", "swarm", f"{host_name(cluster)}: this engine is a manager of it")
             settings = settings.model_copy(update={"host": host_name(cluster)})
-            targets += await Services(engine, settings).targets()
+            targets += await Services(engine, settings, alone=alone).targets()
         for target in targets:
             async for line in _warnings(engine, target):
                 yield line
     except (EngineAway, EngineError) as problem:
         yield CheckLine("bad", "engine", str(problem))
+        for name in settings.targets:
+            yield CheckLine("warn", f"target {name}", "not looked at: the engine does not answer")
     finally:
         await engine.close()
 

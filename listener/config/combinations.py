@@ -17,7 +17,7 @@ from listener.config.secret_values import SECRETS
 from listener.config.settings import Admin, Contents
 
 RUNS = ("container", "compose", "service")
-OWN_KEYS = ("image", "tag", *RUNS, "host")
+OWN_KEYS = ("image", *RUNS)
 """Keys that make sense for one target only and so have no default."""
 _NOT_A_NAME = "use letters, digits, '.', '_' and '-' only, at most 128, and begin with no sign"
 
@@ -35,6 +35,7 @@ def check_combinations(document: Document) -> None:
         if key in OWN_KEYS:
             document.report(("defaults", key), "belongs to one target and has no default")
     _targets(document)
+    _notifiers(document)
 
 
 def _entries(
@@ -153,6 +154,7 @@ def _targets(document: Document) -> None:
             document.report((*path, key), f"give either this or {runs[0]}, not both")
         _service(document, path, target, services)
         if "service" in target:
+            _swarm(document, path, target)
             for inner, why in not_for_services(target):
                 document.report((*path, *inner), why)
         container, host = target.get("container"), target.get("host")
@@ -170,6 +172,16 @@ def _targets(document: Document) -> None:
         claimed.append((container, host, str(path[-1])))
 
 
+def _swarm(document: Document, path: KeyPath, target: dict[str, object]) -> None:
+    host = target.get("host")
+    if isinstance(host, str) and not host.startswith("swarm-"):
+        document.report(
+            (*path, "host"),
+            "a service is on a swarm and not on one host: leave this out, or give the swarm's name "
+            "as `listener hosts` shows it (swarm-…)",
+        )
+
+
 def _service(
     document: Document,
     path: KeyPath,
@@ -183,3 +195,19 @@ def _service(
     other = services.setdefault(key, str(path[-1]))
     if other != path[-1]:
         document.report((*path, "compose"), f"is already the service of target {other}")
+
+
+def _notifiers(document: Document) -> None:
+    """One server has one entry: two would each be told what is only the other's to take."""
+    entries = document.contents.get("notify")
+    servers: set[str] = set()
+    for position, entry in enumerate(entries if isinstance(entries, list) else ()):
+        server = entry.get("github") if isinstance(entry, dict) else None
+        if not isinstance(server, str):
+            continue
+        if server in servers:
+            document.report(
+                ("notify", position, "github"),
+                f"{server} has an entry already: give one token that may write to all repositories",
+            )
+        servers.add(server)

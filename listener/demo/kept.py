@@ -52,6 +52,8 @@ def explain(world: World, directory: Path, screen: Screen) -> None:
 
 def end(directory: Path, screen: Screen) -> int:
     """Ends and removes a kept demo; returns the exit code."""
+    # Processes are told to be ours by this path in their commands.
+    directory = directory.resolve()
     file = directory / _NOTE
     if not file.exists():
         screen.verdict(False, f"{directory} holds no demo that was left running.")

@@ -23,7 +23,9 @@ def play(*, keep: bool) -> int:
     Unless it shall `keep` everything running, what it made is removed, however it ends.
     """
     screen = Screen()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A terminal that goes away is no reason to leave an engine behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         return _run(screen, keep)
     except KeyboardInterrupt:
@@ -45,7 +47,7 @@ def _run(screen: Screen, keep: bool) -> int:
             return _scene(screen, undo, keep)
         finally:
             # Whatever happened: what was made is removed in peace.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
 
 

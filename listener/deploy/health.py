@@ -119,7 +119,9 @@ def judge(
     if progress.good_since is not None and progress.fails >= _PROBES_TO_FAIL:
         reason = f"its probe failed {progress.fails} times in a row after it had passed"
         return progress, Verdict("unhealthy", f"{reason}: {evidence(sample)}")
-    if since >= wanted.deadline:
+    # A watch may begin, or go on after a restart of ours, when its deadline is over: one pass is no
+    # proof yet, but nothing to be taken back for either.
+    if since >= wanted.deadline and not 0 < progress.passes < _PROBES_TO_PASS:
         return progress, Verdict(
             "unhealthy", f"not healthy within {wanted.deadline:g} s: {evidence(sample)}"
         )

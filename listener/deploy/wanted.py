@@ -168,7 +168,7 @@ def _checked(
 ) -> Resolved | Nothing:
     if deployment.force:
         return found
-    if found.digest in target.digests and found.tag == target.tag:
+    if found.digest in target.digests:
         return Nothing(f"already runs {found.digest}", found.digest)
     if deployment.trigger in (Trigger.MANUAL, Trigger.ROLLBACK):
         return found

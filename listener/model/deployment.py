@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from listener.model.base import Noun
 
 _ANNOTATION = "org.opencontainers.image."
 _LONGEST_LABEL = 500
+_LOGIN = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)[^/?#]*@")
 
 
 class State(StrEnum):
@@ -103,6 +107,8 @@ class Source(Noun):
 def source_of(labels: Mapping[str, str]) -> Source | None:
     """What the labels of an image name; None where one is missing, or longer than any address."""
     url, revision = (labels.get(f"{_ANNOTATION}{name}", "") for name in ("source", "revision"))
+    # What `git remote get-url` says in a pipeline has the pipeline's own token in it.
+    url = _LOGIN.sub(r"\1", url)
     return Source(url=url, revision=revision) if _fits(url) and _fits(revision) else None
 
 
@@ -149,7 +155,7 @@ class Deployment(Noun):
     gap_seconds: float | None = None
     steps: tuple[Step, ...] = ()
     logs: tuple[str, ...] = ()
-    source: Source | None = None
+    source: Source | None = Field(default=None, exclude_if=lambda source: source is None)
 
 
 def new_deployment_id(moment: datetime) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from listener.model.base import Noun
 from listener.model.deployment import Deployment, Source, State, Trigger
 
@@ -26,7 +28,7 @@ class Notice(Noun):
     queued_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    source: Source | None = None
+    source: Source | None = Field(default=None, exclude_if=lambda source: source is None)
 
 
 def notice_of(deployment: Deployment, at: datetime) -> Notice:

@@ -22,6 +22,7 @@ def as_json(notice: Notice, link: str | None) -> bytes:
     for name in ("queued_at", "started_at", "finished_at"):
         moment = getattr(notice, name)
         data[name] = rfc3339(moment) if moment is not None else None
+    data["source"] = notice.source and notice.source.model_dump()
     body = {
         "type": f"deployment.{notice.state.value}",
         "timestamp": rfc3339(notice.at),

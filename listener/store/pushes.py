@@ -18,6 +18,8 @@ from listener.store.client import LONGEST_BLOCK, Argument, Reply, Store
 log = structlog.get_logger(__name__)
 
 CONSUMER = "worker"
+_TELLING = 16
+"""So much of a digest tells two pushes of one tag apart."""
 
 
 class PushLog:
@@ -50,7 +52,7 @@ class PushLog:
             len(pushes),
         ]
         for push, _ in pushes:
-            arguments += [push.id, to_json(push)]
+            arguments += [push.id, to_json(push), (push.digest or "")[-_TELLING:]]
         for delivery, count in deliveries:
             arguments += [2 if delivery.authentic else 3, to_json(delivery), count]
         streams = (keys.PUSHES, keys.DELIVERIES, keys.REFUSED)

@@ -8,27 +8,28 @@ from __future__ import annotations
 APPEND = """
 -- KEYS: pushes, deliveries, refused deliveries, then the dedupe key of each push
 -- ARGV: caps of the three streams, oldest age in ms, dedupe seconds, number of pushes,
---   then id and JSON of each push, then for each delivery: index of its stream, JSON, how many of
---   the pushes it brought (they follow each other in the same order)
+--   then id, JSON and digest ('' for none) of each push, then for each delivery: index of its
+--   stream, JSON, how many of the pushes it brought (they follow each other in the same order)
 -- Answers the stored id of each push: its own where it is new, and again when the call is repeated.
+-- One of another digest than its key had last is new: a tag went on, or went back.
 local count = tonumber(ARGV[6])
 local answers = {}
 for i = 1, count do
-  local id, body = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
-  local known = redis.call('GET', KEYS[3 + i])
-  if not known then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'push', body)
-    redis.call('SET', KEYS[3 + i], id, 'EX', ARGV[5])
+  local id, digest = ARGV[4 + 3 * i], ARGV[6 + 3 * i]
+  local known, had = string.match(redis.call('GET', KEYS[3 + i]) or '', '^(%S+) ?(.*)$')
+  if not known or (had ~= digest and had ~= '') then
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'push', ARGV[5 + 3 * i])
+    redis.call('SET', KEYS[3 + i], id .. ' ' .. digest, 'EX', ARGV[5])
     known = id
   end
   answers[i] = known
 end
 local first = 1
-for i = 7 + 2 * count, #ARGV, 3 do
+for i = 7 + 3 * count, #ARGV, 3 do
   local last = first + tonumber(ARGV[i + 2]) - 1
   local new = 0
   for j = first, last do
-    if answers[j] == ARGV[5 + 2 * j] then new = new + 1 end
+    if answers[j] == ARGV[4 + 3 * j] then new = new + 1 end
   end
   local stream = tonumber(ARGV[i])
   redis.call('XADD', KEYS[stream], 'MAXLEN', '~', ARGV[stream], '*', 'delivery', ARGV[i + 1],

@@ -39,7 +39,7 @@ class Refusal:
     sentence: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gate:
     """The rule of one admin port: whether only this machine reaches it, and its token, if any."""
 
@@ -70,6 +70,12 @@ class Gate:
     def read_only(self) -> bool:
         """Whether nobody may give commands."""
         return self.token is None and not self.loopback
+
+    def replace_token(self, token: SecretStr | None) -> None:
+        """Takes a reloaded token; the sessions that the one before began are over."""
+        if token != self.token:
+            self.token = token
+            self.__dict__.pop("sessions", None)
 
     def is_token(self, given: str) -> bool:
         """Whether this is the admin token."""

@@ -27,7 +27,9 @@ class Commands:
         """202 with the id of a new deployment by hand, or of a dry run of one."""
         order = read_body(await request.read(), DeployOrder)
         view = await self._deployable(request)
-        queued = _queued(view, Trigger.MANUAL, order.tag or view.tag, order.digest)
+        # Without a word about which, it is what a push would bring: the worker asks the registry.
+        tag = order.tag or (view.tag if order.digest else None)
+        queued = _queued(view, Trigger.MANUAL, tag, order.digest)
         asked = {"force": order.force, "dry_run": order.dry_run}
         deployment = queued.model_copy(update=asked)
         return await self._submit(Command(kind="deploy", deployment=deployment))

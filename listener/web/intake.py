@@ -49,8 +49,9 @@ def dedupe_key(hook: str, event: Event, image: Reference) -> str:
     """One key for each push, the same when its sender delivers it again.
 
     With the sender's id it is that id and the image: one delivery may bring several pushes. Else
-    the sender's time takes its place. Where there is neither, nothing tells a repetition from a
-    second push of the same tag, maybe back to an earlier digest, so each delivery is new: a
+    the sender's time takes its place. Where there is neither, the tag's newest push is known again
+    by its digest, and one back to an earlier digest is new. Where there is no digest either,
+    nothing tells a repetition from a second push of the same tag, so each delivery is new: a
     repetition then ends as `skipped`, but a lost push would be lost. Never the raw body: another
     spelling of the same JSON is the same push.
     """
@@ -58,6 +59,8 @@ def dedupe_key(hook: str, event: Event, image: Reference) -> str:
         sign = f"id {event.delivery}"
     elif event.occurred_at is not None:
         sign = f"at {event.occurred_at.isoformat()}"
+    elif image.digest is not None:
+        return "\n".join((hook, f"{image.name}:{image.tag or ''}", "newest"))
     else:
         return secrets.token_hex(16)
     # The sender's part stands last: no other part can hold a line break.

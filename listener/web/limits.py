@@ -28,17 +28,17 @@ async def read_body(request: web.Request, limit: int) -> bytes:
 
     A compressed body is refused: signatures cover what was sent, and no sender compresses.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in {"identity", ""}:
+    encoding = request.headers.get("Content-Encoding")
+    if encoding is not None and encoding.strip().lower() not in {"identity", ""}:
         raise BodyRefused(400, "expected a plain body, got one with a Content-Encoding")
-    if (request.content_length or 0) > limit:
-        raise _too_long(limit)
     if request.content.is_eof():
         # All of it came with the head, as with most webhooks: there is nothing to wait for.
         whole = request.content.read_nowait()
         if len(whole) > limit:
             raise _too_long(limit)
         return whole
+    if (request.content_length or 0) > limit:
+        raise _too_long(limit)
     body = bytearray()
     try:
         async with asyncio.timeout(READ_TIMEOUT):

@@ -105,7 +105,7 @@ def memory_json(memory: Memory) -> Json:
 
 
 def push_json(push: Push, matches: Sequence[Match]) -> Json:
-    """A push, where it came from, the targets it matched and what each made of it."""
+    """A push, where it came from, the targets it matched, and what each of its image made of it."""
     return {
         "id": push.id,
         "hook": push.hook,
@@ -118,7 +118,7 @@ def push_json(push: Push, matches: Sequence[Match]) -> Json:
         "received_at": rfc3339(push.received_at),
         "delivery": push.delivery,
         "replay_of": push.replay_of,
-        "targets": sorted({match.target for match in matches}),
+        "targets": sorted({match.target for match in matches if match.deployment}),
         "matches": [match.model_dump(mode="json") for match in matches],
     }
 

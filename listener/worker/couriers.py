@@ -56,10 +56,19 @@ class Couriers:
 
     def notices(self, deployment: Deployment) -> list[OutboxEntry]:
         """What is told of a deployment that has just come further, and to whom."""
-        wanted = [one for one in self._settings.notify if _is_told(one, deployment)]
-        if not wanted or deployment.dry_run or self._repeats(deployment):
+        if deployment.dry_run:
             return []
-        self._told[deployment.target] = deployment
+        repeats = self._repeats(deployment)
+        wanted = [
+            one
+            for one in self._settings.notify
+            # What GitHub was told of when it began must not seem to go on for ever.
+            if _is_told(one, deployment) and not (repeats and one.github is None)
+        ]
+        if not wanted:
+            return []
+        if deployment.state.final:
+            self._told[deployment.target] = deployment
         self._wake.set()
         notice = notice_of(deployment, deployment.finished_at or utc_now())
         return [OutboxEntry(notifier=one.key, notice=notice) for one in wanted]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
+import structlog
+
 from listener.drivers.engine import Engine
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
@@ -14,6 +16,8 @@ from listener.model.view import HostView, LastDeployment, TargetView
 from listener.store import Archive, Ledger
 from listener.telemetry import Metrics
 from listener.worker.lanes import Lanes
+
+log = structlog.get_logger(__name__)
 
 # Seconds: what is shown already is written again only to say that this host lives.
 _SEEN_EVERY = 5.0
@@ -35,6 +39,7 @@ class Overview:
         self._memories: dict[str, Memory] = {}
         self._last: dict[str, Deployment | None] = {}
         self._under_way: dict[str, Target] = {}
+        self._problems: dict[str, str] = {}
         self.pauses: dict[str, Pause] = {}
         self._shown: tuple[list[TargetView], list[str | None]] = ([], [])
         self._shown_at = datetime.min.replace(tzinfo=UTC)
@@ -92,6 +97,7 @@ class Overview:
         The target `ended` is shown as its deployment, about to be recorded, leaves it.
         """
         await self.read_pauses()
+        self._complain(targets)
         targets = [*targets, *self._out_of_sight(targets)]
         views = [await self._view(target, target.name == ended) for target in targets]
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
@@ -109,6 +115,14 @@ class Overview:
         await self._ledger.publish(views, host)
         self._shown, self._shown_at = shown, now
         self._metrics.targets_seen(views)
+
+    def _complain(self, targets: Sequence[Target]) -> None:
+        """Logs what is wrong with a target, once."""
+        problems = {target.name: target.problem for target in targets if target.problem}
+        for name, problem in problems.items():
+            if self._problems.get(name) != problem:
+                log.warning("target left alone", target=name, host=self._host, reason=problem)
+        self._problems = problems
 
     def _out_of_sight(self, targets: Sequence[Target]) -> list[Target]:
         """Targets in the middle of a deployment of which no container has the name right now."""

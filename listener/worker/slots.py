@@ -59,6 +59,11 @@ class Slots:
         self._stopping = False
         self._replacing: str | None = None
 
+    def replace_settings(self, settings: Settings) -> None:
+        """Takes a reloaded configuration; what runs already is not ended."""
+        self._settings = settings
+        self.wake()
+
     def wake(self) -> None:
         """Something may be ready to run."""
         self._wake.set()

@@ -41,7 +41,7 @@ _PUBLISH_EVERY = 10.0
 _SETTLE = 0.3
 _BLOCK = 3.0
 _RETRY_EVERY = 0.5
-_BATCH = 50
+_BATCH = 100
 # In a flood of pushes the engine is not asked for its containers for each one.
 _STALE = 0.5
 _SIP = 0.05
@@ -145,6 +145,7 @@ class Tenure:
         self._settings = settings
         self._discovery.replace_settings(settings)
         self._couriers.replace_settings(settings)
+        self._slots.replace_settings(settings)
         self._resolver.registries = self._credentials.registries = settings.registries
         self._changed.set()
 

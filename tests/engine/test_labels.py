@@ -21,6 +21,7 @@ def test_a_wrong_label_disables_one_target_and_says_so(world: World) -> None:
     url = world.run("good")
     world.run("wrong", labels={"listener.health.timeout": "soon"})
     world.run("not-asked", image=world.image("good"), labels={"listener.enable": "false"})
+    world.run("elsewhere", image=world.image("good"), labels={"listener.host": "another"})
     listen(world, "good")
     name = world.name("wrong")
 
@@ -33,7 +34,10 @@ def test_a_wrong_label_disables_one_target_and_says_so(world: World) -> None:
     lines = cli(world, 1, "check").splitlines()
     bad = [line for line in lines if line.startswith("bad")]
     assert [name in line and "soon" in line for line in bad] == [True]
-    assert world.name("not-asked") not in str(world.listener.api("targets"))
+    for app in ("not-asked", "elsewhere"):
+        assert world.name(app) not in str(world.listener.api("targets"))
+    said = [line for line in world.listener.logs().splitlines() if "target left alone" in line]
+    assert [(name in line, "soon" in line) for line in said] == [(True, True)]
 
     # A push for it is not deployed, and says why; the others go on.
     before = world.container("wrong")["Id"]

@@ -78,6 +78,24 @@ async def test_start_and_end_are_one_deployment_of_the_commit(
     assert github.tokens == {"Bearer hush"}
 
 
+async def test_a_failure_that_is_found_again_is_not_told_again(
+    ledger: Ledger, github: GitHub
+) -> None:
+    """GitHub hears of each beginning, so also of each end; others hear of what has changed."""
+    entry = {"url": "http://127.0.0.1:1/in", "signing_secret": "whsec_aGVsbG8="}
+    ops = Notifier.model_validate(entry)
+    couriers = module.Couriers(Settings(notify=(*told(github).notify, ops)), ledger)
+    heard: dict[str, list[str]] = {}
+    for trigger in ("push", "reconcile", "reconcile"):
+        one = pulled(trigger=trigger)
+        failed = one.model_copy(update={"state": State.FAILED, "finished_at": utc_now()})
+        for record in (one, failed):
+            for notice in couriers.notices(record):
+                heard.setdefault(notice.notifier, []).append(notice.notice.state.value)
+    assert heard[ops.key] == ["failed"]
+    assert heard[told(github).notify[0].key] == ["swapping", "failed"] * 3
+
+
 async def test_what_github_refuses_for_now_comes_again_in_order(
     ledger: Ledger, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,23 @@ async def test_a_push_that_comes_again_is_stored_once(store: Store, log: PushLog
     assert len(await entries(store)) == 1
 
 
+async def test_a_tag_that_goes_back_to_an_earlier_digest_is_no_repetition(
+    store: Store, log: PushLog
+) -> None:
+    """Of a sender without ids: the key is the tag's, and the digest tells."""
+    one, other = (f"sha256:{letter * 64}" for letter in "ab")
+    known = []
+    for digest in (one, one, other, other, one):
+        push = a_push().model_copy(update={"digest": digest})
+        [(_, repeated)] = await log.append([(push, "tag 1")])
+        known.append(repeated)
+    assert known == [False, True, False, True, False]
+    assert len(await entries(store)) == 3
+    # What an earlier release had stored had no digest beside it.
+    await store.call("SET", keys.dedupe("delivery-2"), "p1-00000000")
+    assert await log.append([(a_push(), "delivery-2")]) == [("p1-00000000", True)]
+
+
 async def test_the_same_call_repeated_gives_the_same_answer(store: Store, log: PushLog) -> None:
     pushes = [(a_push(), "a"), (a_push(), "b"), (a_push(), "a")]
     answer = await log.append(pushes)

@@ -48,6 +48,11 @@ def test_labels_name_a_commit_or_nothing() -> None:
     assert source_of({source: "u", revision: "r", "other": "x"}) == Source(url="u", revision="r")
     assert source_of({source: "u"}) is None
     assert source_of({source: "u" * 501, revision: "r"}) is None
+    # A pipeline's remote has the pipeline's token in it, and records are shown.
+    with_token = {source: "https://x-access-token:hush@github.com/team/web.git", revision: "r"}
+    assert source_of(with_token) == Source(url="https://github.com/team/web.git", revision="r")
+    by_ssh = source_of({source: "git@github.com:team/web.git", revision: "r"})
+    assert by_ssh == Source(url="git@github.com:team/web.git", revision="r")
 
 
 @pytest.mark.parametrize(

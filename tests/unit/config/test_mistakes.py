@@ -187,6 +187,14 @@ MISTAKES = [
     ("notify:\n- {url: 'json://a.b', token: t}", r"2: notify\[0\]: token: is for an entry with gi"),
     ("admin:\n  url: listener", "2: admin.url: 'listener' is not an address like https://"),
     ("defaults: {image: a/b}", "1: defaults.image: belongs to one target and has no default"),
+    (
+        "targets: {web: {service: web, host: docker-1}}",
+        "1: targets.web.host: a service is on a swarm and not on one host: leave this out",
+    ),
+    (
+        "notify: [{github: github.com, token: a}, {github: github.com, token: b}]",
+        r"1: notify\[1\].github: github.com has an entry already: give one token",
+    ),
     ("defaults:\n  keep: 0", "2: defaults.keep: must be at least 1"),
     ("listen: 0.0.0.0:8081", "1: listen: the admin port .* cannot be the same"),
     ("admin:\n  listen: :8080", "2: admin.listen: the admin port .* cannot be the same"),

@@ -99,6 +99,21 @@ def test_a_probe_has_to_pass_twice_in_a_row() -> None:
     assert since == 7
 
 
+def test_a_watch_that_begins_after_its_deadline_takes_no_healthy_one_back() -> None:
+    passing, failing = replace(UP, probe=True), replace(UP, probe=False, probe_output="503")
+    late, progress = Terms(10, 2, True), Progress()
+    for since in (70.0, 71.0, 72.0):
+        progress, verdict = judge(passing, since, BASELINE, late, progress)
+        assert verdict is None
+    progress, verdict = judge(passing, 73.0, BASELINE, late, progress)
+    assert verdict is not None
+    assert verdict.kind == "healthy"
+    # One that passes now and then is not healthy, and the deadline is over.
+    progress, verdict = judge(passing, 70.0, BASELINE, late, Progress())
+    progress, verdict = judge(failing, 71.0, BASELINE, late, progress)
+    assert verdict == Verdict("unhealthy", "not healthy within 10 s: last probe said 503")
+
+
 def test_a_probe_that_fails_thrice_after_it_passed_is_a_verdict() -> None:
     fails = replace(UP, probe=False, probe_output="HTTP 503")
     passes = replace(UP, probe=True)

@@ -99,6 +99,26 @@ async def test_what_runs_already_is_skipped() -> None:
     assert found == Nothing(f"already runs {digest('1')}", digest("1"))
 
 
+async def test_another_tag_of_what_runs_is_skipped_too() -> None:
+    registry = wanted(Registry({"main-8": digest("1"), "latest": digest("1")}))
+    same = Nothing(f"already runs {digest('1')}", digest("1"))
+    following = target({"glob": "main-*"}, tag="main-7")
+    assert await registry.find(deployment(tag="main-8"), following, Memory()) == same
+    # A container that was created from a digest has no tag.
+    pinned = target().model_copy(update={"tag": None})
+    assert await registry.find(deployment(tag="latest"), pinned, Memory()) == same
+
+
+async def test_by_hand_without_a_tag_is_what_the_target_follows() -> None:
+    registry = wanted(Registry({"1.4.0": digest("1"), "1.5.0": digest("3"), "stable": digest("4")}))
+    by_hand = deployment(Trigger.MANUAL)
+    newest = target({"semver": "^1.4"}, tag="1.4.0")
+    assert await registry.find(by_hand, newest, Memory()) == Resolved(digest("3"), "1.5.0")
+    assert await registry.find(by_hand, target("stable"), Memory()) == Resolved(
+        digest("4"), "stable"
+    )
+
+
 async def test_force_deploys_what_runs_already() -> None:
     found = await wanted(Registry({"latest": digest("1")})).find(
         deployment(Trigger.MANUAL, force=True), target(), Memory()

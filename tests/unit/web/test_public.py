@@ -79,13 +79,20 @@ async def test_a_later_push_of_the_same_tag_is_another(port: Port) -> None:
     assert answer["pushes"][0]["duplicate"] is False
 
 
-async def test_without_id_and_time_each_delivery_is_a_push(port: Port) -> None:
+async def test_without_id_time_and_digest_each_delivery_is_a_push(port: Port) -> None:
     for _ in range(2):
-        _, answer = await port.send(
-            "/hooks/open", {"image": "a/b:1", "digest": "sha256:" + "0" * 64}
-        )
+        _, answer = await port.send("/hooks/open", {"image": "a/b:1"})
         assert answer["pushes"][0]["duplicate"] is False
     assert len(port.log.by_key) == 2
+
+
+async def test_without_id_and_time_the_digest_tells_a_tags_newest_push(port: Port) -> None:
+    body = {"image": "a/b:1", "digest": "sha256:" + "0" * 64}
+    first, again = [await port.send("/hooks/open", body) for _ in range(2)]
+    assert [answer[1]["pushes"][0]["duplicate"] for answer in (first, again)] == [False, True]
+    assert again[1]["pushes"][0]["id"] == first[1]["pushes"][0]["id"]
+    _, other = await port.send("/hooks/open", body | {"image": "a/b:2"})
+    assert other["pushes"][0]["duplicate"] is False
 
 
 @pytest.mark.parametrize(
