@@ -18,7 +18,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from listener.demo.engine import Engine, EngineTrouble, remove_home
+from lab.socket_proxy import Proxy
+from listener.demo.engine import BEHIND, Engine, EngineTrouble, remove_home
 from listener.demo.process import Process, Server, program
 from listener.demo.waiting import wait_for
 
@@ -56,11 +57,27 @@ class Host(Engine):
         super().__init__(path, process=process)
         self.name = namespace
         self.address = address
+        self._proxy: Proxy | None = None
 
     @property
     def env(self) -> dict[str, str]:
         """With logins of its own, for the commands that send them to other hosts."""
         return {**super().env, "DOCKER_CONFIG": str(self.socket.parent / "client")}
+
+    @property
+    def listener_url(self) -> str:
+        """Where a whole run goes through a socket proxy, one of its own with the same rules."""
+        if BEHIND not in os.environ:
+            return self.url
+        if self._proxy is None:
+            self._proxy = Proxy(self.socket.parent, self.socket)
+        return self._proxy.url
+
+    def stop(self) -> None:
+        """Ends the engine."""
+        if self._proxy is not None:
+            self._proxy.process.stop()
+        super().stop()
 
     def start(self) -> None:
         """Starts the engine, or starts it again; `answers` says when it is there."""

@@ -45,6 +45,7 @@ from listener.web.admin import admin_app
 from listener.web.auth import Gate
 from listener.web.hooks import Hooks
 from listener.web.metrics_page import MetricsPage
+from listener.web.ports import CannotListen, listen, listen_when_free, prepare
 from listener.web.public import public_app
 from listener.worker import SwarmWorker, Worker
 
@@ -52,8 +53,6 @@ log = structlog.get_logger(__name__)
 
 Role = Literal["serve", "work"]
 _FAILED, _WRONG = 1, 2
-# So long a connection may be without a whole request: silent, or sending it byte by byte.
-_SILENT = 30.0
 _OPEN_FILES = 65_536
 
 
@@ -77,7 +76,7 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
         return _WRONG
     try:
         return asyncio.run(_Process(settings, roles, config_path).run())
-    except (AlreadyRunning, EmbeddedError, NewerSchema, _CannotListen) as problem:
+    except (AlreadyRunning, EmbeddedError, NewerSchema, CannotListen) as problem:
         sys.stderr.write(f"listener: {problem}\n")
         return _FAILED
 
@@ -88,10 +87,6 @@ def _allow_many_connections() -> None:
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-class _CannotListen(Exception):
-    """A port that cannot be had."""
 
 
 class _Process:
@@ -172,12 +167,17 @@ class _Process:
             ]
         page = MetricsPage(self._metrics.registry)
         admin = admin_app(store, pushes, page, self._gate, self._ready)
-        await self._listen(admin, settings.admin.listen, stack)
+        inside = await prepare(admin, stack)
+        waiting = None
+        if not await self._listen_inside(inside, settings.admin.listen):
+            later = listen_when_free(inside, settings.admin.listen)
+            waiting = group.create_task(later, name="admin port")
         if "serve" in self._roles:
             self._metrics.watch_queue(lambda: self._observer.queue)
             self._hooks = Hooks(settings)
             hooks = public_app(self._hooks, pushes, self._metrics, self._observer.explain)
-            public = await self._listen(hooks, settings.listen, stack)
+            public = await prepare(hooks, stack)
+            await listen(public, settings.listen)
         log.info(
             "started",
             version=__version__,
@@ -192,30 +192,26 @@ class _Process:
         for worker in (self._worker, self._swarm_worker):
             if worker is not None:
                 worker.stop()
+        if waiting is not None:
+            waiting.cancel()
         if public is not None:
             await public.cleanup()
         await asyncio.gather(*working)
 
-    async def _listen(
-        self, app: web.Application, address: Address, stack: AsyncExitStack
-    ) -> web.AppRunner:
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=5.0,
-            keepalive_timeout=_SILENT,
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
+    async def _listen_inside(self, runner: web.AppRunner, address: Address) -> bool:
+        """Opens the admin port; False where that has to wait.
+
+        `serve` and `work` of one machine may share a file, and with it this port. Either shows the
+        same, from Redis: whoever comes second gets it when the other one has ended.
+        """
         try:
-            await web.TCPSite(runner, address.host, address.port, backlog=1024).start()
-        except OSError as problem:
-            raise _CannotListen(
-                f"cannot listen on {address}: {problem.strerror}; end what uses that port, or "
-                "choose another one"
-            ) from None
-        return runner
+            await listen(runner, address)
+        except CannotListen as problem:
+            if not problem.taken or len(self._roles) == 2:
+                raise
+            log.warning("no admin port for now", reason=str(problem))
+            return False
+        return True
 
     async def _observe(self, store: Store) -> None:
         own = self._settings.host if "work" in self._roles else None

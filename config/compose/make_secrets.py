@@ -11,6 +11,7 @@ Run by the service `secrets` as the user of the program, with the directory to w
 """
 
 import hashlib
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -23,6 +24,9 @@ RIGHTS = (
     "+xinfo|stream +xlen +xpending +xrange +xread +xreadgroup +xrevrange +xtrim +zadd +zrange "
     "+zrangebyscore +zrem +zrevrangebylex"
 )
+
+GRAFANA = 10003
+"""The group that Grafana is given in docker-compose.yml, and this service to hand its file on."""
 
 REGISTRY = """\
 version: 0.1
@@ -52,9 +56,10 @@ def main(directory: Path) -> None:
     # A newer release may need other rights; Redis reads them when it starts.
     (directory / "users.acl").unlink(missing_ok=True)
     once(directory / "users.acl", acl, 0o644)
-    # Prometheus and Grafana read theirs as members of this user's group.
-    for name in ("admin", "grafana"):
+    # Prometheus and Grafana read theirs as members of a group each: neither reads the other's.
+    for name, group in (("admin", -1), ("grafana", GRAFANA)):
         once(directory / name, f"{secrets.token_urlsafe(24)}\n", 0o640)
+        os.chown(directory / name, -1, group)
         (directory / name).chmod(0o640)
     token = once(directory / "hook", f"{secrets.token_urlsafe(24)}\n", 0o600)
     once(directory / "registry.yml", REGISTRY.replace("TOKEN", token.strip()), 0o600)

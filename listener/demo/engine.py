@@ -61,15 +61,19 @@ class Engine:
         env: Mapping[str, str] | None = None,
     ) -> str:
         """Runs `docker ARGUMENTS` and returns what it printed; raises EngineTrouble."""
-        done = subprocess.run(
-            [program("docker"), *arguments],
-            input=feed,
-            stdin=subprocess.DEVNULL if feed is None else None,
-            capture_output=True,
-            env={**os.environ, **self.env, **(env or {})},
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [program("docker"), *arguments],
+                input=feed,
+                stdin=subprocess.DEVNULL if feed is None else None,
+                capture_output=True,
+                env={**os.environ, **self.env, **(env or {})},
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            took = f"it takes longer than {timeout:g} s"
+            raise EngineTrouble(f"docker {' '.join(arguments[:2])}: {took}") from None
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
             raise EngineTrouble(f"docker {' '.join(arguments[:2])}: {said}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from listener.demo import http
 from listener.demo.app import Image, digest_of
-from listener.demo.engine import Engine
+from listener.demo.engine import Engine, EngineTrouble
 from listener.demo.process import program
 from listener.demo.registry import Registry
 
@@ -106,7 +106,10 @@ def docker_push(engine: Engine, registry: Registry, repository: str, tag: str, i
     name = f"{registry.host}/{repository}:{tag}"
     engine.docker("load", feed=image.archive(name))
     said = engine.docker("push", name)
-    return next(word for word in said.split() if word.startswith("sha256:"))
+    digest = next((word for word in said.split() if word.startswith("sha256:")), None)
+    if digest is None:
+        raise EngineTrouble(f"docker push {name}: it names no digest: {said.strip()}")
+    return digest
 
 
 def skopeo_copy(registry: Registry, repository: str, tag: str, image: Image) -> str:

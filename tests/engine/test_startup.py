@@ -10,7 +10,10 @@ from pathlib import Path
 from stories import cli
 
 from lab.redis_server import RedisServer
+from listener.demo import http
+from listener.demo.app import Release
 from listener.demo.listener import Listener
+from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
 SIX_MISTAKES = """\
@@ -79,3 +82,49 @@ def test_check_is_content_with_a_world_that_is_well(world: World) -> None:
     said = cli(world, 0, "check")
     assert f"target {world.name('web')}" in said
     assert not [line for line in said.splitlines() if line.startswith("bad")]
+
+
+def test_serve_and_work_of_one_machine_share_a_file(world: World) -> None:
+    """One of them has the admin port; the other takes it over when that one ends."""
+    world.push("web", Release("1"))
+    url = world.run("web")
+    with RedisServer(world.directory) as redis:
+        serve = world.listener
+        serve.settings["redis"] = redis.url
+        serve.write()
+        serve.verb = "serve"
+        serve.start()
+        ports = (serve.public_port, serve.admin_port)
+        work = Listener(world.directory / "work", serve.settings, verb="work", ports=ports)
+        try:
+            work.start(ready=False)
+            world.wait_late_push("web")
+            digest = world.push("web", Release("2"))
+            assert serve.deployment_of(world.name("web"), digest)["state"] == "succeeded"
+            world.wait_answer(url, "2")
+            assert "no admin port for now" in work.logs()
+            assert serve.stop() == 0
+            work.wait_ready()
+            assert work.deployments()[0]["to_digest"] == digest
+        finally:
+            assert work.stop() == 0
+
+
+def test_a_reload_takes_the_token_and_names_what_waits_for_a_start(world: World) -> None:
+    world.listener.settings["admin"]["token"] = "first"
+    world.listener.write()
+    world.listener.start(ready=False)
+    targets = f"{world.listener.admin}/api/v1/targets"
+
+    def status(token: str) -> int:
+        return http.request("GET", targets, headers={"Authorization": f"Bearer {token}"}).status
+
+    wait_for(lambda: status("first") == 200, "it is up")
+    world.listener.settings["admin"]["token"] = "second"
+    world.listener.settings["host"] = "another-name"
+    world.listener.write()
+    wait_for(lambda: status("second") == 200, "the new token is taken")
+    assert status("first") == 401
+    waits = 'keys take effect at the next start only"'
+    wait_for(lambda: waits in world.listener.logs(), "what was not taken is named")
+    assert '"keys":["host"]' in world.listener.logs()
