@@ -165,6 +165,8 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         for target in targets:
             async for line in _warnings(engine, target):
                 yield line
+        for name in sorted(settings.targets.keys() - {target.name for target in targets}):
+            yield CheckLine("warn", f"target {name}", "is not on this host: on another one, maybe")
     except (EngineAway, EngineError) as problem:
         yield CheckLine("bad", "engine", str(problem))
         for name in settings.targets:

@@ -50,6 +50,7 @@ async def test_check_has_a_line_for_everything(
     configure(
         f"redis: {redis_server.url}\nengine: unix:///nowhere/docker.sock\n{HOOKS}"
         f"registries:\n  {registry.host}: {{}}\n  127.0.0.1:{free_port()}: {{}}\n"
+        "targets:\n  web: {container: web}\n"
     )
     end = await shell.run("check")
     found = {
@@ -62,6 +63,7 @@ async def test_check_has_a_line_for_everything(
     assert found["redis"][0] == "ok"
     assert found["engine"][0] == "bad"
     assert "/nowhere/docker.sock" in found["engine"][1]
+    assert found["target web"] == ("warn", "not looked at: the engine does not answer")
     assert found[f"registry {registry.host}"][0] == "ok"
     assert found["hook hub"] == ("ok", "dockerhub, proved by token")
     assert found["hook open"][0] == "warn"
