@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 _LOOK_EVERY = 2.0
 _LOOK_AGAIN = 0.5
 _DURABILITY_EVERY = 30.0
+# Only scrapes ask how much waits, and they come every 15 s.
+_QUEUE_EVERY = 5.0
 
 
 class Observer:
@@ -33,6 +35,7 @@ class Observer:
         self._metrics = metrics
         self._views: list[TargetView] = []
         self._redis = ""
+        self._counted = -_QUEUE_EVERY
         self._risks: tuple[str, ...] = ()
 
     def explain(self, push: Push) -> list[tuple[TargetView, str | None]]:
@@ -61,10 +64,12 @@ class Observer:
 
     async def _look(self, archive: Archive, fleet: Fleet, own: str | None) -> None:
         self._views = await archive.targets()
-        self.queue = {
-            host: (queue.depth, queue.oldest_seconds)
-            for host, queue in (await archive.queue()).items()
-        }
+        if time.monotonic() - self._counted >= _QUEUE_EVERY:
+            self._counted = time.monotonic()
+            self.queue = {
+                host: (queue.depth, queue.oldest_seconds)
+                for host, queue in (await archive.queue()).items()
+            }
         hosts = await archive.hosts()
         self._metrics.hosts_seen((host.name for host in hosts), await fleet.alive(hosts), own)
 
