@@ -89,7 +89,9 @@ class Contained:
         """`docker run` of what was pushed; returns once it is ready."""
         world = self.world
         places = [f"{place}:{place}:ro" for place in _machine()]
-        places += [f"{place}:{place}" for place in (world.engine.socket, world.directory)]
+        # The socket, or that of the proxy which a whole run goes through.
+        socket = world.engine.listener_url.removeprefix("unix://")
+        places += [f"{place}:{place}" for place in (socket, world.directory)]
         world.engine.docker(
             *("run", "-d", "--name", self.name, "--network", "host", "--init"),
             *("--restart", "unless-stopped"),

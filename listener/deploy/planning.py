@@ -67,8 +67,10 @@ class Planning:
         together; the others are to follow.
         """
         target = journal.target
-        # This program's own container is replaced by a helper, which knows of one.
-        many = 1 if target.own else target.settings.parallelism
+        # This program's own container is replaced by a helper, which knows of one. One that
+        # `before_stop` took out of service must not wait for others, or stay so when theirs fails.
+        alone = target.own or target.settings.lifecycle.before_stop
+        many = 1 if alone else target.settings.parallelism
         found, neighbours = await self._claimed(journal, memory, due, many)
         swaps: list[Swap] = []
         because = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -165,6 +166,26 @@ def test_two_that_prove_themselves_beside_the_old_ones_are_handed_over_together(
     now = shop.containers()
     assert now.keys() == first.keys()
     assert shop.up() == now
+
+
+def test_what_before_stop_takes_out_of_service_waits_for_no_other(world: World) -> None:
+    """Else the second command's failure would leave the first container out of service."""
+    world.push("web", release("1"))
+    once = "[ -e /data/left ] && exit 1; touch /data/left"
+    labels = {
+        "listener.parallelism": "2",
+        "listener.strategy": "recreate",
+        "listener.lifecycle.before_stop": json.dumps(["/bin/busybox", "sh", "-c", once]),
+    }
+    web = {"deploy": {"replicas": 2}, "labels": labels, "volumes": ["data:/data"]}
+    shop = Project(world, {"web": web}, more={"volumes": {"data": {}}})
+    first = shop.begin()
+    failed = shop.ends(world.push("web", release("2")), "failed")
+    assert "before_stop" in failed["reason"]
+    # The first was replaced, whole, before the second was asked to leave; it is back.
+    assert acts(failed, "cutover") == 1
+    assert shop.versions("web") == ["1", "1"]
+    assert shop.containers() == first
 
 
 def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
