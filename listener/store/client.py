@@ -65,11 +65,12 @@ class Store:
     Methods raise `Unavailable` with a sentence. Made by `connect`.
     """
 
-    def __init__(self, server: Redis | Sentinels) -> None:
+    def __init__(self, server: Redis | Sentinels, *, only_looks: bool = False) -> None:
         self._sentinels = server if isinstance(server, Sentinels) else None
         self._client = client = server.client if isinstance(server, Sentinels) else server
         # The library shapes answers differently from version to version; the protocol does not.
         client.response_callbacks.clear()
+        self._only_looks = only_looks
         self._scripts: dict[str, AsyncScript] = {}
         self._met = False
         self._replicas = 0
@@ -171,7 +172,7 @@ class Store:
                 f"the data in Redis at {self.where} has layout {found}, this release knows"
                 f" {SCHEMA}: start a newer release, or use another database"
             )
-        if found is not None and int(found) < SCHEMA:
+        if found is not None and int(found) < SCHEMA and not self._only_looks:
             # From here on there may be records that an earlier release cannot read.
             await self._execute("SET", keys.SCHEMA, SCHEMA)
         await self._look_for_replicas()
@@ -212,9 +213,10 @@ class Store:
             raise Unavailable(f"Redis at {self.where}: {fault}") from fault
 
 
-async def connect(url: str) -> Store:
+async def connect(url: str, *, only_looks: bool = False) -> Store:
     """A store for every address that `listener.config.redis_address` takes.
 
+    Whoever `only_looks` leaves data of an earlier layout to the earlier release.
     Returns also while Redis is away: each call then raises `Unavailable` until it is back.
     Raises `NewerSchema` where a newer release owns the data, ValueError for an address that
     cannot be one.
@@ -239,11 +241,11 @@ async def connect(url: str) -> Store:
         "driver_info": None,
     }
     if behind is not None:
-        store = Store(Sentinels(behind, **options))
+        store = Store(Sentinels(behind, **options), only_looks=only_looks)
     else:
         if url.startswith("rediss:"):
             options["ssl_check_hostname"] = True
-        store = Store(Redis.from_url(url, **options))
+        store = Store(Redis.from_url(url, **options), only_looks=only_looks)
     try:
         await store.look()
     except NewerSchema:

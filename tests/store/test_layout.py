@@ -56,6 +56,10 @@ async def test_data_of_an_earlier_layout_are_taken_over_for_good(
     earlier = await to(server.url)
     with monkeypatch.context() as release:
         release.setattr(client, "SCHEMA", client.SCHEMA + 1)
+        # Who tries a newer release with `listener check` has not taken it yet.
+        looks = await to(server.url, only_looks=True)
+        assert await looks.call("GET", keys.SCHEMA) == str(client.SCHEMA - 1)
+        await looks.close()
         later = await to(server.url)
         assert await later.call("GET", keys.SCHEMA) == str(client.SCHEMA)
         await later.close()
