@@ -103,11 +103,16 @@ class ContainerCalls(Wire):
     async def update_restart_policy(self, container: str, policy: Mapping[str, Any]) -> None:
         """Sets the restart policy: ``{"Name": "no"}``, ``{"Name": "on-failure", …}``.
 
-        NotFound: also where it is being removed.
+        NotFound: also where it is being removed. Podman 4 has no such call: there a container
+        keeps the policy that it was created with.
         """
         path = f"containers/{path_part(container)}/update"
         try:
             await self.done(Call("POST", path, body={"RestartPolicy": dict(policy)}))
+        except NotFound:
+            if not self.podman:
+                raise
+            await self.inspect_container(container)
         except Conflict as fault:
             if "marked for removal" in fault.message and await self.gone(container):
                 raise NotFound(404, fault.message) from None

@@ -55,7 +55,6 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         self.architecture = ""
         self.containerd_store = False
         self.cgroup_v2 = False
-        self.podman = False
         self.guard: Guard | None = None
         self._client: Docker | None = None
         self._looks = Looks(self)

@@ -147,6 +147,14 @@ def devices(entries: list[Document] | None) -> list[dict[str, Any]]:
     ]
 
 
+def ulimits(entries: list[Document] | None) -> list[dict[str, Any]]:
+    """Limits by the names that are posted; Podman 4 tells those of the kernel, RLIMIT_NOFILE."""
+    return [
+        {**entry, "Name": str(entry.get("Name", "")).removeprefix("RLIMIT_").lower()}
+        for entry in entries or ()
+    ]
+
+
 def _network_mode(value: str, old: Snapshot, setting: Setting) -> str:
     if joins_container(old):
         return repoint(value, setting)
@@ -175,6 +183,7 @@ _RULES: dict[str, Callable[[Any, Snapshot, Setting], Any]] = {
     "Links": lambda value, _, setting: plain_links(value, setting),
     "RestartPolicy": lambda value, *_: restart_policy(value),
     "Devices": lambda value, *_: devices(value),
+    "Ulimits": lambda value, *_: ulimits(value),
     "MemorySwappiness": _swappiness,
     "Sysctls": _sysctls,
 }

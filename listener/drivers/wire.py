@@ -48,6 +48,8 @@ class Wire(ABC):
 
     os = ""
     architecture = ""
+    podman = False
+    """Whether it is Podman, which speaks the same API."""
 
     @abstractmethod
     def send(self, call: Call) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:

@@ -78,6 +78,13 @@ ROWS: list[tuple[str, str, Any, Any, Setting]] = [
         [{"PathOnHost": "/dev/x", "PathInContainer": "/dev/x", "CgroupPermissions": "rwm"}],
         OLD_API,
     ),
+    (
+        "limits of Podman's",
+        "Ulimits",
+        [{"Name": "RLIMIT_NOFILE", "Soft": 64, "Hard": 128}],
+        [{"Name": "nofile", "Soft": 64, "Hard": 128}],
+        OLD_API,
+    ),
     ("links", "Links", ["/db:/me/alias"], ["db:alias"], OLD_API),
     ("links to a parked one", "Links", ["/db.old-0123abcd:/me/x"], ["db:x"], OLD_API),
     ("lent volumes", "VolumesFrom", ["store:ro"], ["store:ro"], OLD_API),
