@@ -213,7 +213,8 @@ async def test_a_deployment_is_cancelled_until_it_has_ended(
     await panel.record(running)
     await panel.record(ended)
     path = "/api/v1/deployments/{}/cancel"
-    assert await post(http, panel, path.format(running.id)) == (202, {"id": running.id})
+    status, body = await post(http, panel, path.format(running.id))
+    assert (status, body["id"], body["state"]) == (202, running.id, "pulling")
     (command,) = await commands(panel)
     assert (command.kind, command.deployment.id) == ("cancel", running.id)
     status, body = await post(http, panel, path.format(ended.id))
