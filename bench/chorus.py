@@ -58,4 +58,4 @@ class Chorus:
         commands: list[Argument] = []
         for entry in entries:
             commands += ["XACK", 3, 2, keys.group(host), entry]
-        return ["EVALSHA", self._fenced, 3, *names, value, 86_400_000, *commands]
+        return ["EVALSHA", self._fenced, 3, *names, value, "86400000 1", *commands]

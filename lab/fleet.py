@@ -153,7 +153,11 @@ class Fleet:
             }
             return set(names) <= there
 
-        wait_for(ended, f"{digest[:19]} ends on {', '.join(names)}", timeout=timeout)
+        try:
+            wait_for(ended, f"{digest[:19]} ends on {', '.join(names)}", timeout=timeout)
+        except AssertionError as late:
+            seen = [(one["host"], one["state"], one["to_digest"]) for one in self.deployments()]
+            raise AssertionError(f"{late}: {seen}") from None
 
     def quiet(self) -> None:
         """Waits until every deployment has ended."""

@@ -22,6 +22,8 @@ TTL = 10.0
 RENEW_EVERY = 3.0
 MARGIN = 1.0
 RETRY_EVERY = 0.5
+_LATE = -1
+"""The answer to a call that another one of ours has overtaken: it was not done."""
 
 
 class Holder(Noun):
@@ -68,6 +70,7 @@ class Lease:
         self._ttl = ttl
         self._margin = min(MARGIN, ttl / 4)
         self._value: str | None = None
+        self._number = 0
         self._deadline = 0.0
 
     async def acquire(self) -> bool:
@@ -128,14 +131,17 @@ class Lease:
         value = self._value
         if value is None or self.lost.is_set():
             raise LeaseLost(self._lost_sentence())
-        asked = _now()
-        # An old master that comes back would renew what another worker has at the new one.
-        await self._store.confirm_master()
-        done = await self._store.run(
-            script,
-            [*self._names(), *names],
-            [value, self._ttl_ms(), *arguments],
-        )
+        done: Reply = _LATE
+        while done == _LATE:
+            asked = _now()
+            # An old master that comes back would renew what another worker has at the new one.
+            await self._store.confirm_master()
+            self._number += 1
+            done = await self._store.run(
+                script,
+                [*self._names(), *names],
+                [value, f"{self._ttl_ms()} {self._number}", *arguments],
+            )
         if value != self._value:
             raise LeaseLost(self._lost_sentence())
         if not done:
@@ -168,7 +174,7 @@ class Lease:
 
 def read_holder(value: str) -> Holder:
     """The holder that a lease names."""
-    fence, owner, details = value.split(" ", 2)
+    fence, owner, details = value.partition("\n")[0].split(" ", 2)
     return Holder.model_validate({"fence": fence, "owner": owner, **json.loads(details)})
 
 

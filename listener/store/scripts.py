@@ -82,12 +82,18 @@ return {fence, value}
 """
 
 HELD = """
--- KEYS: lease, fence. ARGV: our value, ttl in ms
+-- KEYS: lease, fence. ARGV: our value, "TTL NUMBER": ttl in ms, the number of the call
 -- Answers 0 and does nothing where the lease is not ours. It is ours while it holds our value, or
 -- has run out and nobody has had one since.
+-- Answers -1 and does nothing where a later call was here already: a call that its sender gave up,
+-- for lack of an answer, may still be on its way when the network is back, and is out of date.
 local held = redis.call('GET', KEYS[1])
-if held ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local mine, last = string.match(held or '', '^(.*)\\n(%d+)$')
+mine = mine or held
+if mine ~= ARGV[1] and (held or redis.call('GET', KEYS[2]) ~= ARGV[1]) then return 0 end
+local ttl, number = string.match(ARGV[2], '^(%d+) (%d+)$')
+if tonumber(number) < tonumber(last or 0) then return -1 end
+redis.call('SET', KEYS[1], ARGV[1] .. '\\n' .. number, 'PX', ttl)
 """
 
 FENCED = (
@@ -107,7 +113,9 @@ return 1
 
 RELEASE = """
 -- KEYS: lease. ARGV: our value.
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+local held = redis.call('GET', KEYS[1])
+local mine = string.match(held or '', '^(.*)\\n%d+$') or held
+if mine == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
 

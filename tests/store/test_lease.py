@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
-from listener.store import Lane, Lease, LeaseLost, Ledger, Store, connect, keys
+from listener.store import Lane, Lease, LeaseLost, Ledger, Store, Unavailable, client, connect, keys
 from listener.store import lease as lease_module
+from listener.store.lease import Transaction
 
 from .conftest import Server, a_deployment
 
@@ -23,6 +25,61 @@ async def taken(lease: Lease) -> None:
     async with asyncio.timeout(10):
         while not await lease.acquire():
             pass
+
+
+async def test_a_write_that_was_given_up_does_nothing_when_it_arrives_after_all(
+    server: Server, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cable was pulled: what was sent then arrives when it is back, after what was sent later."""
+    stuck, late = asyncio.Event(), asyncio.Event()
+    arrived: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(str(server.socket))
+        while data := await reader.read(65536):
+            held_up = stuck.is_set() and b"EVALSHA" in data
+            if held_up:
+                stuck.clear()
+                await late.wait()
+            forth.write(data)
+            answer = await back.read(65536)
+            if held_up:
+                arrived.set_result(answer)
+                break
+            writer.write(answer)
+        forth.close()
+        writer.close()
+
+    proxy = await asyncio.start_unix_server(relay, str(directory / "p"))
+    store = await connect(f"unix://{directory / 'p'}")
+    lease = a_lease(store, "a")
+    await taken(lease)
+    await lease.write(Transaction())
+    old, new = Transaction(), Transaction()
+    old.add("SET", "listener:record", "watching")
+    new.add("SET", "listener:record", "succeeded")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(client, "COMMAND_TIMEOUT", 0.3)
+        stuck.set()
+        with pytest.raises(Unavailable):
+            await lease.write(old)
+    await lease.write(new)
+    late.set()
+    assert await arrived == b":-1\r\n"
+    assert await store.call("GET", "listener:record") == "succeeded"
+    await lease.write(Transaction())
+    await store.close()
+    proxy.close()
+
+
+async def test_writes_that_overtake_each_other_are_all_done(store: Store) -> None:
+    lease = a_lease(store, "a")
+    await taken(lease)
+    steps = [Transaction() for _ in range(50)]
+    for number, step in enumerate(steps):
+        step.add("HSET", "listener:all", str(number), "1")
+    await asyncio.gather(*(lease.write(step) for step in steps))
+    assert await store.call("HLEN", "listener:all") == 50
 
 
 async def test_a_second_worker_waits_until_the_first_gives_it_back(store: Store) -> None:
