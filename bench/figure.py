@@ -35,9 +35,3 @@ class Figure:
 def median(values: Sequence[float]) -> float:
     """The middle of the values."""
     return statistics.median(values)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

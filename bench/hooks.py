@@ -20,6 +20,7 @@ from listener.demo.listener import Listener
 from listener.demo.ports import free_port
 from listener.demo.process import Process
 from listener.demo.waiting import wait_for
+from listener.demo.world import HOOK, World
 
 _ROUNDS = 15
 _IMAGE = '{"image":"registry.example.com/shop/api:1.4.2","digest":"sha256:' + "5c" * 32 + '"}'
@@ -55,6 +56,14 @@ def event(number: str) -> dict[str, object]:
             }
         ]
     }
+
+
+def served_by(world: World) -> Server:
+    """The hook of a world's registry, with a push that is a new one each time."""
+    head, tail = json.dumps(event("NUMBER")).split("NUMBER")
+    authorization = {"Authorization": f"Bearer {world.token}"}
+    request = Request(f"/hooks/{HOOK}", authorization, head, tail)
+    return Server(world.listener.public, world.listener.pid, request)
 
 
 def measure(directory: Path) -> list[Figure]:

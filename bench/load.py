@@ -37,9 +37,12 @@ request = function()
 end
 done = function(summary, latency, requests)
   local errors = summary.errors
-  io.write(string.format('\\nRESULT {"requests": %d, "seconds": %f, "p99": %f, "errors": %d}\\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(99) / 1e6,
+  local function seconds(of) return string.format("%f", of / 1e6) end
+  io.write(string.format('\\nRESULT {"requests": %d, "seconds": %s, "errors": %d, ',
+    summary.requests, seconds(summary.duration),
     errors.status + errors.connect + errors.read + errors.timeout))
+  io.write(string.format('"p50": %s, "p99": %s, "longest": %s}\\n',
+    seconds(latency:percentile(50)), seconds(latency:percentile(99)), seconds(latency.max)))
 end
 """
 
@@ -69,7 +72,9 @@ class Load:
 
     per_second: float
     cpu: float
+    p50: float
     p99: float
+    longest: float
     answered: int
     errors: int
 
@@ -106,7 +111,9 @@ def drive(directory: Path, server: Server, *, seconds: int = 1, rate: int = 0) -
     return Load(
         per_second=result["requests"] / result["seconds"],
         cpu=used / result["requests"],
+        p50=result["p50"],
         p99=result["p99"],
+        longest=result["longest"],
         answered=result["requests"] - result["errors"],
         errors=result["errors"],
     )

@@ -7,19 +7,18 @@ else; what was really offered is in the table. Every hook is a push of its own.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from pathlib import Path
 
 from bench.apps import deploy, run_app
 from bench.figure import Figure
-from bench.hooks import event
-from bench.load import Load, Request, Server, drive
+from bench.hooks import served_by
+from bench.load import Load, drive
 from bench.proc import resident_megabytes
 from lab.redis_server import RedisServer
 from listener.demo.app import Check, Release
 from listener.demo.engine import find_engine
-from listener.demo.world import HOOK, World
+from listener.demo.world import World
 from listener.store import connect, keys
 
 _RATE = 1_000
@@ -42,23 +41,16 @@ def measure(directory: Path) -> list[Figure]:
             world.listener.start()
             for app in _APPS:
                 world.wait_late_push(app)
-            drive(directory, _server(world), seconds=_WARM_UP, rate=_RATE)
+            drive(directory, served_by(world), seconds=_WARM_UP, rate=_RATE)
             before = asyncio.run(_stored(redis.url))
             began = resident_megabytes(world.listener.pid)
             with _Deployments(world) as deployments:
-                load = drive(directory, _server(world), seconds=_SECONDS, rate=_RATE)
+                load = drive(directory, served_by(world), seconds=_SECONDS, rate=_RATE)
                 ended = resident_megabytes(world.listener.pid)
             stored = asyncio.run(_stored(redis.url)) - before
     finally:
         engine.stop()
     return _figures(load, stored, deployments.done, began, ended)
-
-
-def _server(world: World) -> Server:
-    head, tail = json.dumps(event("NUMBER")).split("NUMBER")
-    authorization = {"Authorization": f"Bearer {world.token}"}
-    request = Request(f"/hooks/{HOOK}", authorization, head, tail)
-    return Server(world.listener.public, world.listener.pid, request)
 
 
 class _Deployments:

@@ -175,7 +175,7 @@ class _Process:
         if "serve" in self._roles:
             self._metrics.watch_queue(lambda: self._observer.queue)
             self._hooks = Hooks(settings)
-            hooks = public_app(self._hooks, pushes, self._metrics, self._observer.explain)
+            hooks = public_app(self._hooks, pushes, self._metrics, self._observer.views)
             public = await prepare(hooks, stack)
             await listen(public, settings.listen)
         log.info(

@@ -36,6 +36,21 @@ def matching(push: Push, targets: Iterable[Target]) -> list[tuple[Target, str | 
     ]
 
 
+def reached(push: Push, views: Iterable[TargetView]) -> list[str]:
+    """The names of the published targets that a push is likely to reach.
+
+    As `explained` has it, without making a sentence for each of a hundred others.
+    """
+    names = {
+        view.name
+        for view in views
+        if view.image == push.image
+        and view.state != "invalid"
+        and fits(push, view.image, view.policy) is None
+    }
+    return sorted(names)
+
+
 def explained(push: Push, views: Iterable[TargetView]) -> list[tuple[TargetView, str | None]]:
     """Every published target, with the reason where a push is likely not to reach it."""
     return [

@@ -7,8 +7,6 @@ import time
 
 import structlog
 
-from listener.matching import explained
-from listener.model.push import Push
 from listener.model.view import TargetView
 from listener.store import Archive, Durability, Fleet, Store, Unavailable, durability
 from listener.telemetry import Metrics
@@ -38,9 +36,9 @@ class Observer:
         self._counted = -_QUEUE_EVERY
         self._risks: tuple[str, ...] = ()
 
-    def explain(self, push: Push) -> list[tuple[TargetView, str | None]]:
-        """Every target, with the reason where the push is not for it."""
-        return explained(push, self._views)
+    def views(self) -> list[TargetView]:
+        """Every target as its worker last published it."""
+        return self._views
 
     async def run(self, store: Store, *, receives: bool, own: str | None) -> None:
         """Looks without end; `own` is the host whose worker runs in this process, if one does.

@@ -7,19 +7,17 @@ from aiohttp import web
 from listener.telemetry import Metrics
 from listener.web.batches import PushLog
 from listener.web.hooks import Hooks
-from listener.web.receiver import SERVER, Explain, Receiver
+from listener.web.receiver import SERVER, Receiver, Views
 
 
-def public_app(
-    hooks: Hooks, push_log: PushLog, metrics: Metrics, explain: Explain
-) -> web.Application:
+def public_app(hooks: Hooks, push_log: PushLog, metrics: Metrics, views: Views) -> web.Application:
     """The application of the public port; run it without aiohttp's access log.
 
-    `explain` tells from memory which targets a push is for.
+    `views` has all targets from memory, to tell which ones a push is for.
     """
     for name in hooks.names:
         metrics.hook_known(name)
-    receiver = Receiver(hooks, push_log, metrics, explain)
+    receiver = Receiver(hooks, push_log, metrics, views)
     # No middleware: it would take its share of every hook's time. What it could say is routed.
     app = web.Application()
     app.router.add_route("*", "/hooks/{name}", receiver.handle)

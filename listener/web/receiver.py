@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 from pydantic_core import to_json
 
+from listener.matching import explained, reached
 from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.push import Push
@@ -36,8 +37,8 @@ from listener.web.verdicts import Verdict, refusal, shown_reasons
 SERVER = {"Server": "listener"}
 TEST_HEADER = "X-Listener-Test"
 """Asks for everything but the storing: which pushes, for which targets."""
-Explain = Callable[[Push], list[tuple[TargetView, str | None]]]
-"""Every target, from memory, with the reason where a push is not for it."""
+Views = Callable[[], Sequence[TargetView]]
+"""Every target, from memory."""
 
 _JSON = {"Content-Type": "application/json"}
 _RETRY_AFTER = {"Retry-After": "5"}
@@ -47,11 +48,11 @@ _NOT_STORED = "pushes cannot be stored now: send it again later"
 class Receiver:
     """Answers requests to hooks; `hooks` may be replaced while it runs."""
 
-    def __init__(self, hooks: Hooks, push_log: PushLog, metrics: Metrics, explain: Explain) -> None:
+    def __init__(self, hooks: Hooks, push_log: PushLog, metrics: Metrics, views: Views) -> None:
         self._hooks = hooks
         self._batches = Batches(push_log)
         self._metrics = metrics
-        self._explain = explain
+        self._views = views
         self._rates = RateLimits()
         self._errands: set[asyncio.Task[None]] = set()
         # Bound once: the lazy proxy assembles a logger at every call.
@@ -195,13 +196,10 @@ class Receiver:
         if verdict.error is not None:
             return {"error": verdict.error}
         pushes = [
-            shown_push(push, push_id, duplicate=duplicate, targets=self._targets(push))
+            shown_push(push, push_id, duplicate=duplicate, targets=reached(push, self._views()))
             for (push, _), (push_id, duplicate) in zip(verdict.pushes, stored, strict=True)
         ]
         return {"pushes": pushes, "ignored": shown_reasons(verdict.reasons), **verdict.reply}
-
-    def _targets(self, push: Push) -> list[str]:
-        return sorted({view.name for view, reason in self._explain(push) if reason is None})
 
     def _explained(self, pushes: list[Push]) -> list[dict[str, object]]:
         """For each push and target: whether the one is for the other, and why not."""
@@ -214,7 +212,7 @@ class Receiver:
                 "reason": reason,
             }
             for push in pushes
-            for view, reason in self._explain(push)
+            for view, reason in explained(push, self._views())
         ]
 
     def _run(self, errand: Coroutine[Any, Any, None]) -> None:

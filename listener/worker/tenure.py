@@ -42,8 +42,9 @@ _SETTLE = 0.3
 _BLOCK = 3.0
 _RETRY_EVERY = 0.5
 _BATCH = 100
-# In a flood of pushes the engine is not asked for its containers for each one.
-_STALE = 0.5
+# In a flood of pushes the engine is not asked for its containers for each one. Its events say when
+# there are others; this is for those that are lost.
+_STALE = 2.0
 _SIP = 0.05
 _SERVICE_CHANGES = {"type": ["service", "node"]}
 _CHANGES = {
@@ -133,6 +134,7 @@ class Tenure:
         self._stopping = asyncio.Event()
         self._listed: list[Target] = []
         self._listed_at = -_STALE
+        self._read_at = -_STALE
         self.engine_problem: str | None = None
 
     def stop(self) -> None:
@@ -235,9 +237,10 @@ class Tenure:
             self._changed.set()
         for target, push in untold(entries, self._listed):
             self._reconcile.suspect(target.name, push)
-        if len(entries) > 1:
+        if len(entries) > 1 or now - self._read_at < 2 * _SIP:
             # A flood is taken in larger sips; a lone push never waits here.
             await asyncio.sleep(_SIP)
+        self._read_at = now
 
     async def _read_commands(self) -> None:
         entries = await self._ledger.read_commands(_BLOCK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listener.matching import explained, matching
+from listener.matching import explained, matching, reached
 from listener.model.base import utc_now
 from listener.model.push import Push
 from listener.model.tag_policy import TagPolicy
@@ -91,3 +91,4 @@ def test_each_target_says_why_a_push_is_not_for_it() -> None:
         ("other", "tag latest is not what it follows (v1)"),
         ("broken", "its settings are wrong"),
     ]
+    assert reached(push("latest"), views) == ["web"]

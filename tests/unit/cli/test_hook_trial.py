@@ -17,7 +17,6 @@ from listener.config import Hook, load
 from listener.config.hook import ProviderName
 from listener.config.hook_rules import SIGNING
 from listener.demo.ports import free_port
-from listener.matching import explained
 from listener.model.reference import parse_reference
 from listener.model.tag_policy import TagPolicy
 from listener.model.view import TargetView
@@ -88,9 +87,7 @@ async def serve(shell: Shell, panel: Panel, configure: Configure) -> AsyncIterat
             configure(f"listen: 0.0.0.0:{port}\n{text}")
             settings = load(shell.directory / "config" / "listener.yml", {})
             await panel.publish(*views)
-            app = public_app(
-                Hooks(settings), log or MemoryLog(), Metrics(), lambda push: explained(push, views)
-            )
+            app = public_app(Hooks(settings), log or MemoryLog(), Metrics(), lambda: views)
             await stack.enter_async_context(TestServer(app, host="127.0.0.1", port=port))
             return f"http://127.0.0.1:{port}"
 
