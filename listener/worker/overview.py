@@ -40,6 +40,7 @@ class Overview:
         self._last: dict[str, Deployment | None] = {}
         self._under_way: dict[str, Target] = {}
         self._problems: dict[str, str] = {}
+        self.seen: Sequence[Target] = ()
         self.pauses: dict[str, Pause] = {}
         self._shown: tuple[list[TargetView], list[str | None]] = ([], [])
         self._shown_at = datetime.min.replace(tzinfo=UTC)
@@ -97,6 +98,7 @@ class Overview:
         The target `ended` is shown as its deployment, about to be recorded, leaves it.
         """
         await self.read_pauses()
+        self.seen = targets
         self._complain(targets)
         targets = [*targets, *self._out_of_sight(targets)]
         views = [await self._view(target, target.name == ended) for target in targets]

@@ -81,9 +81,12 @@ class Reconcile:
         """One round; returns when it is time for the next. Raises EngineAway, Unavailable."""
         self._suspected.clear()
         missed: dict[str, tuple[Deployment, str]] = {}
-        targets = await self._discovery.targets()
-        due = self._due(targets)
-        for target in targets:
+        # What was seen last tells whether it is time to ask: not every look needs a new list.
+        due = self._due(self._overview.seen or await self._discovery.targets())
+        if not due and not self._suspicions:
+            await until(self._suspected, _LOOK_EVERY)
+            return
+        for target in await self._discovery.targets():
             if target.problem is not None or self._busy(target.name):
                 continue
             deployment = await self._question(target, due)

@@ -22,7 +22,7 @@ from listener.worker.worker import Worker
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY = 2.0
-_NO_SWARM_FOR = 10.0
+_NO_SWARM_FOR = 30.0
 """Seconds until an engine without a swarm is asked again: telling costs it several processes."""
 _PATIENCE = 10.0
 """Seconds that a manager may be without its swarm before another worker gets the lease."""
