@@ -13,7 +13,7 @@ from listener.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 3.0
 _LOOK_AGAIN = 0.5
 _DURABILITY_EVERY = 30.0
 # Only scrapes ask how much waits, and they come every 15 s.

@@ -33,7 +33,7 @@ PATIENCE = 20.0
 """Seconds for an orphan to answer or to end, and for a server to stop."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ")
 _LOOK_EVERY = 0.02
-_WATCH_EVERY = 0.5
+_WATCH_EVERY = 1.0
 _LONGEST_PATH = 107
 """Bytes of a unix socket's address on Linux, unix(7)."""
 

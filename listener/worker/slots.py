@@ -28,6 +28,8 @@ from listener.worker.waiting import until
 log = structlog.get_logger(__name__)
 
 _LONGEST_WAIT = 2.0
+# Whatever brings work also wakes.
+_WITHOUT_WORK = 10.0
 
 
 class Slots:
@@ -116,7 +118,7 @@ class Slots:
     async def fill(self) -> None:
         """Starts everything that may start; returns when it is worth looking again."""
         self._wake.clear()
-        pause = _LONGEST_WAIT
+        pause = _LONGEST_WAIT if self._lanes.all_waiting() else _WITHOUT_WORK
         seen: dict[str, Target] = {}
         if self._lanes.all_waiting():
             # Somebody who paused a target and then pushes relies on it.
