@@ -49,7 +49,8 @@ class SwarmWorker(Worker):
             return False
         if cluster is None:
             self._told("this engine is not a manager of a swarm")
-            await until(self._stopping, _NO_SWARM_FOR)
+            # One that was a manager may only be starting again.
+            await until(self._stopping, _LOOK_EVERY if self._cluster else _NO_SWARM_FOR)
             return False
         self._cluster = cluster
         # The lease is that of the swarm, not of the engine that leads to it.

@@ -19,6 +19,7 @@ from listener.demo.engine import Engine, EngineTrouble
 from listener.demo.ports import free_port
 from listener.demo.waiting import wait_for
 
+pytestmark = pytest.mark.packages
 ROOT = Path(__file__).parents[2]
 APP = "localhost:5000/demo/app"
 LONG = 600
