@@ -104,12 +104,8 @@ def header(request: Request, name: str) -> str:
 
 def text_at(value: object, *path: str) -> str:
     """The text under a path as `part` has it; empty where there is none."""
-    # As `at` would find it; each hook asks eight times and more.
-    for key in path:
-        if not isinstance(value, dict):
-            return ""
-        value = value.get(key)
-    return part(value) if isinstance(value, str) else ""
+    found = at(value, *path)
+    return part(found) if isinstance(found, str) else ""
 
 
 def document_at(value: object, *path: str) -> str:

@@ -17,8 +17,9 @@ from listener.store.errors import (
 )
 from listener.store.fleet import ALIVE_WITHIN, Fleet
 from listener.store.incoming import Incoming, PushRecord
+from listener.store.lanes import Lane
 from listener.store.lease import Holder, Lease
-from listener.store.ledger import Command, Lane, Ledger, PushAck
+from listener.store.ledger import Command, Ledger, PushAck
 from listener.store.outbox import OutboxEntry
 from listener.store.pushes import PushLog
 from listener.store.queues import Queue

@@ -13,7 +13,8 @@ from listener.model.view import HostView, TargetView
 from listener.store import changes, keys, scripts
 from listener.store.client import Store
 from listener.store.errors import Backlog
-from listener.store.ledger import Command, Lane, read_lanes
+from listener.store.lanes import Lane, read_lanes
+from listener.store.ledger import Command
 from listener.store.queues import Queue, read_queues
 
 _PAGE = 100

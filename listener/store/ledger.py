@@ -16,18 +16,12 @@ from listener.model.target import Memory, Pause
 from listener.model.view import HostView, TargetView
 from listener.store import changes, keys
 from listener.store.client import LONGEST_BLOCK, Reply, Store
+from listener.store.lanes import Lane, read_lanes
 from listener.store.lease import Lease, Transaction
 from listener.store.outbox import OutboxEntry, read_outbox, surplus
 from listener.store.pushes import dump_matches
 
 log = structlog.get_logger(__name__)
-
-
-class Lane(Noun):
-    """The deployments of one target: one runs, one waits. Ids; None for none."""
-
-    running: str | None = None
-    waiting: str | None = None
 
 
 class PushAck(Noun):
@@ -288,15 +282,6 @@ class Ledger:
 
     async def _commit(self, step: Transaction) -> None:
         await self._lease.write(step)
-
-
-async def read_lanes(store: Store, host: str) -> dict[str, Lane]:
-    """The lanes of a host that hold something, by target."""
-    fields = await store.call("HGETALL", keys.lanes(host))
-    return {
-        target: Lane.model_validate_json(text)
-        for target, text in zip(fields[::2], fields[1::2], strict=True)
-    }
 
 
 def _command(fields: Reply) -> Command | None:

@@ -9,7 +9,7 @@ from listener.model.base import Noun
 from listener.model.deployment import Deployment, State
 from listener.store import keys
 from listener.store.client import Reply, Store
-from listener.store.ledger import Lane
+from listener.store.lanes import Lane
 
 _CAP = 1_000
 """Above this the depth of a queue says "many"; counting further would only cost."""

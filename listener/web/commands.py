@@ -15,7 +15,7 @@ from listener.model.view import TargetView
 from listener.store import Archive, Command
 from listener.web.arguments import DeployOrder, Nothing, PauseOrder, RollbackOrder, read_body
 from listener.web.lookup import Refused, find_deployment, find_target
-from listener.web.shapes import deployment_json
+from listener.web.shapes import Json, deployment_json
 
 
 class Commands:
@@ -51,7 +51,8 @@ class Commands:
         if deployment.state.final:
             state = deployment.state.value
             raise Refused(409, f"{deployment.id} has ended already: it is {state}")
-        return await self._submit_for(Command(kind="cancel", deployment=deployment))
+        command = Command(kind="cancel", deployment=deployment)
+        return await self._submit(command, deployment_json(deployment))
 
     async def approve(self, request: web.Request) -> web.Response:
         """202 with a deployment that still waits; the worker lets it begin."""
@@ -60,7 +61,8 @@ class Commands:
         if deployment.state not in (State.QUEUED, State.WAITING):
             how = "ended already" if deployment.state.final else "begun already"
             raise Refused(409, f"{deployment.id} has {how}: it is {deployment.state.value}")
-        return await self._submit_for(Command(kind="approve", deployment=deployment))
+        command = Command(kind="approve", deployment=deployment)
+        return await self._submit(command, deployment_json(deployment))
 
     async def pause(self, request: web.Request) -> web.Response:
         """200 with since when and why the target takes no deployments."""
@@ -84,15 +86,11 @@ class Commands:
             raise Refused(409, f"{view.name} cannot be deployed: {reason}")
         return view
 
-    async def _submit(self, command: Command) -> web.Response:
+    async def _submit(self, command: Command, answer: Json | None = None) -> web.Response:
+        """Queues a command; answers with the id of its deployment, or with what is given."""
         deployment = command.deployment
         await self._archive.submit(deployment.host, command)
-        return web.json_response({"id": deployment.id}, status=202)
-
-    async def _submit_for(self, command: Command) -> web.Response:
-        """For one that there is already: it is shown as it is now."""
-        await self._archive.submit(command.deployment.host, command)
-        return web.json_response(deployment_json(command.deployment), status=202)
+        return web.json_response(answer or {"id": deployment.id}, status=202)
 
 
 def _queued(view: TargetView, trigger: Trigger, tag: str | None, digest: str | None) -> Deployment:

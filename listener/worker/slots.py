@@ -118,9 +118,9 @@ class Slots:
     async def fill(self) -> None:
         """Starts everything that may start; returns when it is worth looking again."""
         self._wake.clear()
-        pause = _LONGEST_WAIT if self._lanes.all_waiting() else _WITHOUT_WORK
-        seen: dict[str, Target] = {}
+        pause, seen = _WITHOUT_WORK, dict[str, Target]()
         if self._lanes.all_waiting():
+            pause = _LONGEST_WAIT
             # Somebody who paused a target and then pushes relies on it.
             await self._overview.read_pauses()
             seen = {target.name: target for target in await self._discovery.targets()}
