@@ -82,17 +82,33 @@ async def test_callers_at_once_share_a_rendering_outside_of_the_loop() -> None:
     assert all(b"slow 1.0" in result[0] for result in results[1:] if isinstance(result, tuple))
 
 
-async def test_a_page_is_kept_ten_times_as_long_as_it_took() -> None:
+async def test_a_page_is_kept_twice_as_long_as_it_took() -> None:
     registry, slow = CollectorRegistry(), Slow()
     registry.register(slow)
     slow.gate.set()
-    times = iter([0.0, 0.1, 1.05, 1.15, 1.15, 1.2])
+    times = iter([0.0, 0.1, 0.25, 0.35, 0.35, 0.4])
     page = MetricsPage(registry, clock=lambda: next(times))
     first, _ = await page.render("")
     kept, _ = await page.render("")
     assert kept == first
     fresh, _ = await page.render("")
     assert b"slow 2.0" in fresh
+
+
+async def test_the_loop_goes_on_while_a_large_page_is_rendered() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("many", "Many.", ["number"], registry=registry)
+    for number in range(5_000):
+        gauge.labels(str(number)).set(number)
+    task = asyncio.create_task(MetricsPage(registry).render("text/plain"))
+    turns = 0
+    while not task.done():
+        # Each turn gives the interpreter away, as a hook that asks Redis does.
+        await asyncio.sleep(0.0001)
+        turns += 1
+    body, _ = await task
+    assert body.count(b"\nmany{") == 5_000
+    assert turns > 100
 
 
 async def test_a_failed_rendering_is_not_kept() -> None:
