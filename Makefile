@@ -82,10 +82,10 @@ docs: $(BIN)/.ready ## Build the documentation as a site: build/site
 	@$(BIN)/pip install -qq --group docs
 	$(BIN)/mkdocs build --strict --quiet
 
-coverage: setup ## Which lines the tests without an engine reach, and the stories: 95 % at least
+coverage: setup ## Which lines the tests reach, all but chaos and the browser: 95 % at least
 	@$(BIN)/pip install -qq --group coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m lab.shared_engine $(BIN)/coverage run -m pytest -q $(CHOSEN) -n $(WORKERS) tests/unit tests/store tests/fundamentals
+	$(BIN)/python -m lab.shared_engine $(BIN)/coverage run -m pytest -q $(CHOSEN) -n $(WORKERS) tests/unit tests/store tests/fundamentals tests/engine
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

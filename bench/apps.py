@@ -48,13 +48,20 @@ def wait_healthy(world: World, app: str) -> None:
     )
 
 
-def deploy(world: World, app: str, release: Release, state: str) -> dict[str, Any]:
+def deploy(
+    world: World, app: str, release: Release, state: str, *, every: float = 0.05
+) -> dict[str, Any]:
     """Pushes a release; answers its deployment, which must end in this state."""
-    return ended(world, app, world.push(app, release), state)
+    return ended(world, app, world.push(app, release), state, every=every)
 
 
-def ended(world: World, app: str, digest: str, state: str) -> dict[str, Any]:
-    """Waits for the deployment of what was pushed, which must end in this state."""
-    done = world.listener.deployment_of(world.name(app), digest, timeout=120)
+def ended(
+    world: World, app: str, digest: str, state: str, *, every: float = 0.05
+) -> dict[str, Any]:
+    """Waits for the deployment of what was pushed, which must end in this state.
+
+    Asks `every` so often, in seconds.
+    """
+    done = world.listener.deployment_of(world.name(app), digest, timeout=120, every=every)
     assert done["state"] == state, done
     return done

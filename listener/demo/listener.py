@@ -160,8 +160,12 @@ class Listener(Server):
         found: list[dict[str, Any]] = self.api("pushes?limit=200")["pushes"]
         return found
 
-    def deployment_of(self, target: str, digest: str, *, timeout: float = 60) -> dict[str, Any]:
-        """Waits until a deployment of this digest has ended and returns it."""
+    def deployment_of(
+        self, target: str, digest: str, *, timeout: float = 60, every: float = 0.05
+    ) -> dict[str, Any]:
+        """Waits until a deployment of this digest has ended and returns it; asks `every` so often,
+        in seconds.
+        """
 
         def ended() -> dict[str, Any] | None:
             for one in self.deployments(target):
@@ -170,7 +174,8 @@ class Listener(Server):
             return None
 
         try:
-            return wait_for(ended, f"{target} ends a deployment of {digest[:19]}", timeout=timeout)
+            what = f"{target} ends a deployment of {digest[:19]}"
+            return wait_for(ended, what, timeout=timeout, every=every)
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self._process.last_words(40)}") from None
 

@@ -50,6 +50,9 @@ class Shell:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.environ = {"PATH": os.environ["PATH"], "HOME": str(directory), "TERM": "xterm"}
+        # `make coverage` counts what runs here, too.
+        if counted := os.environ.get("COVERAGE_PROCESS_CONFIG"):
+            self.environ["COVERAGE_PROCESS_CONFIG"] = counted
 
     async def start(self, *arguments: str, stdout: int = -1) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
