@@ -89,10 +89,11 @@ coverage: setup ## Which lines the tests reach, all but chaos and the browser: 9
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
-mutants: setup ## Change the purest modules in every small way: which change does no test notice?
+mutants: setup ## Change the deploy machine and the scripts in every small way: what does no test notice?
 	@$(BIN)/pip install -qq --group mutants
 	$(BIN)/mutmut run --max-children 1
 	$(BIN)/mutmut results
+	$(BIN)/python -m tests.mutation
 
 audit: $(BIN)/.ready ## Known holes in the locked packages (asks a database in the network)
 	@$(BIN)/pip install -qq --group audit

@@ -54,7 +54,7 @@ def _mainstays(settings: Settings, summaries: Sequence[Summary]) -> list[Mainsta
 def _registries(summaries: Sequence[Summary]) -> set[str]:
     """The registries that the images of containers come from."""
     found = set()
-    for summary in summaries:
+    for image in {str(summary.get("Image", "")) for summary in summaries}:
         with suppress(BadReference):
-            found.add(parse_reference(str(summary.get("Image", ""))).registry)
+            found.add(parse_reference(image).registry)
     return found

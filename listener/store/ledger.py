@@ -19,6 +19,7 @@ from listener.store.client import LONGEST_BLOCK, Reply, Store
 from listener.store.lanes import Lane, read_lanes
 from listener.store.lease import Lease, Transaction
 from listener.store.outbox import OutboxEntry, read_outbox, surplus
+from listener.store.published import Published
 from listener.store.pushes import dump_matches
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class Ledger:
         self._push_age = push_age
         self.notices: Callable[[Deployment], Sequence[OutboxEntry]] = lambda _: ()
         self._last_command = "0"
-        self._published: dict[str, TargetView] = {}
+        self._published = Published(host, lease)
 
     async def lanes(self) -> dict[str, Lane]:
         """The lanes that hold something, by target."""
@@ -169,20 +170,8 @@ class Ledger:
         """Replaces what the API shows of this host and its targets, and says which of them take
         part in a rollout.
         """
-        step = Transaction()
-        step.add("DEL", keys.views(self.host))
-        shown = {view.name: view for view in views}
-        for name, view in shown.items():
-            step.add("HSET", keys.views(self.host), name, view.model_dump_json())
-        for name in sorted(shown.keys() | self._published.keys()):
-            before, now = self._published.get(name), shown.get(name)
-            if now != before:
-                self._changed(step, "target", name)
-            self._takes_part(step, name, before.rollout if before else None, now)
-        step.add("HSET", keys.HOSTS, self.host, host_view.model_dump_json())
-        self._changed(step, "host", self.host)
-        await self._commit(step)
-        self._published = shown
+        await self._commit(self._published.step(views, host_view))
+        self._published.stands()
 
     async def outbox(self) -> list[OutboxEntry]:
         """The notices that were not sent yet, oldest first."""
@@ -225,18 +214,6 @@ class Ledger:
         step.add("ZADD", keys.HISTORY, 0, deployment.id)
         step.add("ZADD", keys.history(self.host, deployment.target), 0, deployment.id)
         self._changed(step, "deployment", deployment.id)
-
-    def _takes_part(
-        self, step: Transaction, target: str, before: str | None, view: TargetView | None
-    ) -> None:
-        member, now = keys.member(target, self.host), view.rollout if view else None
-        if before is not None and before != now:
-            step.add("HDEL", keys.rollout(before), member)
-        if now is not None:
-            # Whoever reads it counts a worker without that lease as away.
-            under = f"{self._lease.engine_id} {self._lease.fence}"
-            step.add("HSET", keys.rollout(now), member, under)
-            step.add("EXPIRE", keys.rollout(now), keys.ROLLOUT_SECONDS)
 
     async def _tell(self, step: Transaction, deployment: Deployment) -> None:
         entries = self.notices(deployment)

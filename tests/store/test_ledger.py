@@ -22,8 +22,10 @@ from listener.store import (
     PushLog,
     Queue,
     Store,
+    Unavailable,
     keys,
 )
+from listener.store.lease import Transaction
 
 from .conftest import a_deployment, a_host, a_journal, a_push, finished
 
@@ -200,6 +202,37 @@ async def test_publishing_replaces_what_is_shown(ledger: Ledger, archive: Archiv
     await ledger.publish(views[:1], a_host())
     assert await archive.targets() == views[:1]
     assert [host.name for host in await archive.hosts()] == ["h1"]
+
+
+async def test_what_a_failover_lost_is_published_again(
+    ledger: Ledger, archive: Archive, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = TargetView(name="web", host="h1", driver="container", image="docker.io/team/web")
+    await ledger.publish([view], a_host())
+    await store.call("DEL", keys.views("h1"))
+    monkeypatch.setattr("listener.store.published._WHOLE_EVERY", 0.0)
+    await ledger.publish([view], a_host())
+    assert await archive.targets() == [view]
+
+
+async def test_what_was_published_without_an_answer_is_replaced_as_well(
+    ledger: Ledger, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = TargetView(name="web", host="h1", driver="container", image="docker.io/team/web")
+    second = first.model_copy(update={"health": "unhealthy"})
+    await ledger.publish([first], a_host())
+    commit = ledger._commit
+
+    async def unheard(step: Transaction) -> None:
+        await commit(step)
+        raise Unavailable("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "_commit", unheard)
+        with pytest.raises(Unavailable):
+            await ledger.publish([second, second.model_copy(update={"name": "db"})], a_host())
+    await ledger.publish([first], a_host())
+    assert await archive.targets() == [first]
 
 
 async def test_a_pause_ends_with_resume(archive: Archive) -> None:
