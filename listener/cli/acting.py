@@ -43,7 +43,9 @@ def _followed(command: Command) -> Command:
 @click.argument("target")
 @click.option("--tag", metavar="TAG", help="Deploy this tag instead of what it follows.")
 @click.option("--digest", metavar="DIGEST", help="Deploy exactly this digest.")
-@click.option("--force", is_flag=True, help="Deploy even what already runs.")
+@click.option(
+    "--force", is_flag=True, help="Deploy even what already runs; waits for no approval or window."
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 @_followed
 def deploy(

@@ -93,7 +93,11 @@ Header = Annotated[str, AfterValidator(_header)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Place = Annotated[str, AfterValidator(_place)]
-Claim = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_one_or_more)]
+Claim = Annotated[
+    tuple[Text, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_more, json_schema_input_type=Text | tuple[Text, ...]),
+]
 
 
 class Rate(Noun):

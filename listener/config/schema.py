@@ -1,7 +1,7 @@
 """The JSON Schema of the configuration file, for editors: ``python -m listener.config.schema``.
 
 It is made from the settings' models, with what only the file knows: mounted secrets, references to
-the environment, and the shorthands for addresses and tags.
+the environment, and the shorthands for addresses, rates and tags.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from listener.model.base import format_duration
 Schema = dict[str, Any]
 _MODELS = {"admin": "Admin", "hooks": "Hook", "registries": "Registry", "notify": "Notifier"}
 _FROM_ENVIRONMENT: Schema = {"type": "string", "pattern": r"\$\{"}
+_RATE: Schema = {
+    "description": "So many requests in a second, minute or hour.",
+    "type": "string",
+    "pattern": r"^\s*\d{1,9}\s*/\s*[smh]\s*$",
+    "examples": ["60/m"],
+}
 _ADDRESS: Schema = {
     "description": "host:port to listen on; an absent host is every interface.",
     "type": "string",
@@ -29,7 +35,7 @@ def schema() -> Schema:
     """The schema as plain values, always the same for the same models."""
     whole = Contents.model_json_schema()
     models: dict[str, Schema] = whole.pop("$defs")
-    models["Address"] = _ADDRESS
+    models["Address"], models["Rate"] = _ADDRESS, _RATE
     models["TagPolicy"] = _tag_policy(models["TagPolicy"])
     for secret in SECRETS:
         owner = models[_MODELS[secret.section[0]]] if secret.section else whole
@@ -78,6 +84,8 @@ def _tidy(node: Any) -> Any:
     default = node.get("default")
     if isinstance(default, float):  # every one is a duration
         node = node | {"default": format_duration(default)}
+    elif isinstance(default, dict) and default.keys() == {"host", "port"}:
+        node = node | {"default": f"{default['host']}:{default['port']}"}
     elif isinstance(default, dict) or default is None:
         node = {key: value for key, value in node.items() if key != "default"}
     options = [option for option in node.get("anyOf", ()) if option != {"type": "null"}]

@@ -99,7 +99,8 @@ def _docker_patience(healthcheck: dict[str, Any] | None) -> float:
     timeout = (check.get("Timeout") or 30 * _NANOSECONDS) / _NANOSECONDS
     start_period = (check.get("StartPeriod") or 0) / _NANOSECONDS
     retries = check.get("Retries") or 3
-    return min(_LONGEST_DEFAULT, start_period + (retries + 1) * (interval + timeout))
+    # Whoever names a long start means it; a check every hour shall not be waited for so long.
+    return start_period + min(_LONGEST_DEFAULT, (retries + 1) * (interval + timeout))
 
 
 def judge(

@@ -66,7 +66,13 @@ Seconds = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": f"^(0|{_DURATION.pattern})$", "examples": ["10s", "1h30m"]}
+        {
+            "type": ["string", "integer"],
+            "pattern": f"^(0|{_DURATION.pattern})$",
+            "minimum": 0,
+            "maximum": 0,
+            "examples": ["10s", "1h30m"],
+        }
     ),
 ]
 """A duration: written with a unit, held as seconds."""

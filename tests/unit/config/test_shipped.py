@@ -77,6 +77,7 @@ def test_the_example_fits_the_schema() -> None:
         "concurrency: many",
         "self_update: maybe",
         "shutdown_grace: 30",
+        "hooks: {h: {provider: gar, token: t, rate_limit: 60}}",
         "source: x",
         "hooks: {h: {token: t}}",
         "targets: {w: {container: w, tag: 1.10}}",
@@ -98,6 +99,9 @@ def test_an_editor_marks_mistakes(text: str) -> None:
         "hooks: {h: {provider: github, hmac_secret_file: [a, b]}}",
         "targets: {w: {container: w, rollback: '${R}', health: {timeout: 1h30m}}}",
         "max_body: 1024",
+        "hooks: {h: {provider: gar, token: t, rate_limit: 60/m}}",
+        "hooks: {h: {provider: gar, oidc: {issuer: google, audience: a, claims: {email: e}}}}",
+        "targets: {w: {container: w, reconcile: 0, debounce: '0'}}",
     ],
 )
 def test_an_editor_accepts_what_is_right(text: str) -> None:

@@ -140,7 +140,8 @@ def test_without_any_check_it_has_to_run_ten_seconds() -> None:
         # Docker's own defaults take ninety seconds to say unhealthy.
         ({"Test": ["CMD", "x"]}, 240),
         ({"Test": ["CMD", "x"], "StartPeriod": 120 * SECOND}, 360),
-        ({"Test": ["CMD", "x"], "StartPeriod": 3600 * SECOND}, 600),
+        ({"Test": ["CMD", "x"], "StartPeriod": 3600 * SECOND}, 3840),
+        ({"Test": ["CMD", "x"], "Interval": 3600 * SECOND}, 600),
     ],
 )
 def test_the_deadline_leaves_room_for_the_engines_own_verdict(
