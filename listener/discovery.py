@@ -11,7 +11,7 @@ from typing import Any
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
 from listener.drivers.compose import service_of, services_in
 from listener.drivers.engine import Engine
-from listener.drivers.errors import NotFound
+from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.images import digests_of
 from listener.drivers.listing import eligible, health_of
 from listener.drivers.names import own_name
@@ -181,6 +181,10 @@ class Discovery:
             reference = self._reference(spelling, container)
         except NotFound:
             return self._invalid(name, settings, f"container {container} is gone", own)
+        except EngineError as problem:
+            # One wreck must not hide all other targets.
+            reason = f"the engine cannot tell what container {container} is: {problem}"
+            return self._invalid(name, settings, reason, own)
         except BadReference as problem:
             return self._invalid(name, settings, str(problem), own)
         target = Target(

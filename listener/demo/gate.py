@@ -1,12 +1,23 @@
-"""A gate before the engine's socket that a test can close: the engine goes away and comes back."""
+"""A gate before the engine's socket that a test can close: the engine goes away and comes back.
+
+It also can refuse single calls, as an engine does whose disk or whose own records are broken.
+"""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+_REFUSED = b'{"message": "device or resource busy"}'
+_REFUSAL = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_REFUSED), _REFUSED)
+)
 
 
 class EngineGate:
@@ -17,6 +28,8 @@ class EngineGate:
         self.socket = directory / "gate.sock"
         self.delay = 0.0
         """Seconds by which the opening of each new connection is held back."""
+        self.refused: re.Pattern[bytes] | None = None
+        """Calls whose first line matches are answered with 500."""
         self._door: socket.socket | None = None
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -56,6 +69,11 @@ class EngineGate:
                 _end(connection)
             self._open.clear()
 
+    def _refuses(self, data: bytes) -> bool:
+        # A call without a body comes in one piece, and after the answer to the one before.
+        first = data.partition(b"\r\n")[0]
+        return self.refused is not None and self.refused.match(first) is not None
+
     def _admit(self, door: socket.socket) -> None:
         with suppress(OSError):
             while True:
@@ -79,7 +97,7 @@ class EngineGate:
             self._open.update((caller, engine))
         back = threading.Thread(target=_pass_on, args=(engine, caller), daemon=True)
         back.start()
-        _pass_on(caller, engine)
+        _pass_on(caller, engine, self._refuses)
         back.join()
         with self._lock:
             self._open.difference_update((caller, engine))
@@ -87,10 +105,15 @@ class EngineGate:
         engine.close()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+def _pass_on(
+    source: socket.socket, sink: socket.socket, refuses: Callable[[bytes], bool] | None = None
+) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
+            if refuses is not None and refuses(data):
+                source.sendall(_REFUSAL)
+            else:
+                sink.sendall(data)
     # Half a connection may end before the other half: exec and attach streams depend on it.
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

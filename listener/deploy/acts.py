@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable
 
 from listener.deploy.checks import Checks, drain
 from listener.deploy.outcomes import (
@@ -43,7 +44,7 @@ from listener.drivers.strategy import ImpossibleStrategy
 from listener.drivers.tags import move_tag
 from listener.drivers.wayback import WayBack
 from listener.model.base import utc_now
-from listener.model.journal import Journal, OldContainer, Phase
+from listener.model.journal import Journal, NewContainer, OldContainer, Phase
 from listener.model.reference import parse_reference
 from listener.model.target import Memory
 from listener.registry import Credentials
@@ -188,12 +189,20 @@ class Acts:
             await self._way_back.step_aside(journal)
             return None
         else:
-            await self._dependents.remove(journal, "new")
-            await self._dependents.remove(journal, "bad")
-            await self._way_back.remove_bad(journal)
+            return await _or_note(self._clean(journal, memory))
+        await self._let_go(journal, new, memory)
+        return None
+
+    async def _clean(self, journal: Journal, memory: Memory) -> None:
+        _, new = parts(journal)
+        await self._dependents.remove(journal, "new")
+        await self._dependents.remove(journal, "bad")
+        await self._way_back.remove_bad(journal)
+        await self._let_go(journal, new, memory)
+
+    async def _let_go(self, journal: Journal, new: NewContainer, memory: Memory) -> None:
         if not (journal.swapped or journal.behind):
             await self._preparing.let_go(journal, new, memory)
-        return None
 
     async def _neighbours_again(self, journal: Journal, old: OldContainer) -> str | None:
         """Restarts what depends on a service that is back; what does not start is told."""
@@ -220,18 +229,22 @@ class Acts:
         _, new = parts(journal)
         target = journal.target
         if journal.verdict is not None or not journal.ran:
-            await self._remove_old(journal)
-            return Committed(None)
+            return Committed(None, await _or_note(self._remove_old(journal)))
         try:
             image = await self._engine.inspect_image(new.image_id)
         except NotFound:
             image = {}
         good = good_new(journal, image.get("Config") or {}, utc_now())
         problem = await self._holds.hold(target.name, good)
-        await self._remove_old(journal)
         kept = [known.digest for known in with_good(memory, good, target.settings.keep).good]
-        await self._holds.keep_only(target.name, kept, parse_reference(target.spelling).name)
-        return Committed(good, problem, await self._advice(journal))
+        repository = parse_reference(target.spelling).name
+        notes = (
+            problem,
+            await _or_note(self._remove_old(journal)),
+            await _or_note(self._holds.keep_only(target.name, kept, repository)),
+        )
+        told = "; ".join(filter(None, notes)) or None
+        return Committed(good, told, await self._advice(journal))
 
     async def _advice(self, journal: Journal) -> str | None:
         """What keeps the next `compose up` from going back to the tag in the project's file."""
@@ -247,3 +260,12 @@ class Acts:
             one = journal.of(swap)
             await self._dependents.remove(one, "old")
             await self._way_back.remove_old(one)
+
+
+async def _or_note(tidying: Awaitable[None]) -> str | None:
+    """What the engine refused of it: what is proven stays so, whatever cannot be removed."""
+    try:
+        await tidying
+    except EngineError as problem:
+        return f"not tidied up: {problem}"
+    return None

@@ -8,6 +8,9 @@ from typing import Any
 from listener.drivers.engine import Engine
 from listener.drivers.names import WARM, WARM_PREFIX, Role, own_name, parse_parked
 
+# Their removal failed half way: nobody goes back to them, and the next success removes them.
+_WRECKS = frozenset({"dead", "removing"})
+
 
 @dataclass(frozen=True, slots=True)
 class Brought:
@@ -59,6 +62,8 @@ async def scenes(engine: Engine) -> list[Scene]:
         parked = parse_parked(name)
         if parked is None:
             own[name] = summary
+            continue
+        if summary["State"] in _WRECKS:
             continue
         scene = found.setdefault(parked.name, Scene(parked.name))
         scene.beside.setdefault(parked.role, []).append(summary)

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from listener.deploy.outcomes import Faulted, Nothing, Resolved
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineAway, EngineError
 from listener.model.auth import CredentialsFault
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
@@ -147,7 +147,7 @@ class Wanted:
         try:
             auth = await self._credentials.for_host(address.registry)
             answer = await self._engine.distribution(f"{address.name}:{tag}", auth)
-        except EngineError:
+        except (EngineAway, EngineError):
             raise fault from None
         digest = str((answer.get("Descriptor") or {}).get("digest", ""))
         if not is_digest(digest):

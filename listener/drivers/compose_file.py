@@ -13,17 +13,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
 
 from listener.model.target import ComposeChoice
+
+
+class _Encoding(TypedDict):
+    encoding: str
+    errors: str
+
 
 _FILES = "com.docker.compose.project.config_files"
 _DIRECTORY = "com.docker.compose.project.working_dir"
 # ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?message} and $NAME, as Compose has them.
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-?+])([^{}]*))?\}|(\w+))")
 _LARGEST = 2**20
+# Whatever else stands in a file stays as it is, in any encoding.
+_ANY: _Encoding = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ def write(file: Path, variable: str, value: str) -> None:
 
     A kill leaves the file as it was or as it shall be.
     """
-    text = file.read_text() if file.exists() else ""
+    text = file.read_text(**_ANY) if file.exists() else ""
     line, pattern = f"{variable}={value}", rf"(?m)^(?:export\s+)?{re.escape(variable)}\s*=.*$"
     if re.search(pattern, text):
         after = re.sub(pattern, lambda _: line, text)
@@ -92,7 +100,8 @@ def write(file: Path, variable: str, value: str) -> None:
         after = f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"
     if after == text:
         return
-    with NamedTemporaryFile("w", dir=file.parent, prefix=f"{file.name}.", delete=False) as beside:
+    beginning = f"{file.name}."
+    with NamedTemporaryFile("w", dir=file.parent, prefix=beginning, delete=False, **_ANY) as beside:
         beside.write(after)
         beside.flush()
         os.fsync(beside.fileno())
@@ -125,7 +134,7 @@ _Lenient.add_multi_constructor("!", lambda *_: None)
 
 def _environment(file: Path) -> dict[str, str]:
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text(**_ANY).splitlines()
     except (OSError, ValueError):
         return {}
     pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line)

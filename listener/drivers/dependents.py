@@ -42,7 +42,7 @@ async def find_living_off(engine: Engine, inspect: Mapping[str, Any]) -> Living:
     Raises CannotSwapError where one of them could not be.
     """
     others = [
-        summary["Id"]
+        summary
         for summary in await engine.list_containers(all=True)
         if summary["Id"] != inspect["Id"] and not _name(summary).startswith(HOLD_PREFIX)
     ]
@@ -58,11 +58,16 @@ async def find_living_off(engine: Engine, inspect: Mapping[str, Any]) -> Living:
     return Living(tuple(sorted(found, key=lambda one: one.name)), frozenset(names))
 
 
-async def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:
+async def _inspect(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        return await engine.inspect_container(container)
+        return await engine.inspect_container(summary["Id"])
     except NotFound:
         return None  # it was removed meanwhile
+    except EngineError:
+        if summary["State"] == "running":
+            raise
+        # A wreck, of a removal that failed half way: it never starts again.
+        return None
 
 
 def _name(summary: Mapping[str, Any]) -> str:
@@ -73,9 +78,9 @@ def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
     """Whether a container lives off another one."""
     name, host = name_of(on), other["HostConfig"]
     known = {name, on["Id"], on["Id"][:12]}
-    shared = {
-        str(host.get(mode, "")).removeprefix("container:") for mode in NAMESPACES if host.get(mode)
-    }
+    modes = [str(host.get(mode) or "") for mode in NAMESPACES]
+    # A mode without it is a network's name, which may be that of a container, too.
+    shared = {mode.partition(":")[2] for mode in modes if mode.startswith("container:")}
     volumes = {source.partition(":")[0] for source in host.get("VolumesFrom") or ()}
     links = {link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()}
     return bool(known & (shared | volumes | links))

@@ -29,8 +29,7 @@ class Commands:
         order = read_body(await request.read(), DeployOrder)
         view = await self._deployable(request)
         # Without a word about which, it is what a push would bring: the worker asks the registry.
-        tag = order.tag or (view.tag if order.digest else None)
-        queued = _queued(view, Trigger.MANUAL, tag, order.digest)
+        queued = _queued(view, Trigger.MANUAL, order.tag, order.digest)
         asked = {"force": order.force, "dry_run": order.dry_run}
         deployment = queued.model_copy(update=asked)
         return await self._submit(Command(kind="deploy", deployment=deployment))
@@ -39,7 +38,8 @@ class Commands:
         """202 with the id of a deployment of an earlier digest."""
         order = read_body(await request.read(), RollbackOrder)
         view = await self._deployable(request)
-        deployment = _queued(view, Trigger.ROLLBACK, view.tag, order.digest)
+        # The tag is the one that the digest was deployed under: the worker knows it.
+        deployment = _queued(view, Trigger.ROLLBACK, None, order.digest)
         return await self._submit(
             Command(kind="rollback", deployment=deployment, digest=order.digest)
         )

@@ -20,7 +20,16 @@ from listener.model.deployment import Deployment
 from listener.model.target import Target
 from listener.registry import Credentials, Patient, Resolver
 from listener.services import Services
-from listener.store import Archive, Lease, Ledger, PushLog, Rollouts, Store, Unavailable
+from listener.store import (
+    Archive,
+    Command,
+    Lease,
+    Ledger,
+    PushLog,
+    Rollouts,
+    Store,
+    Unavailable,
+)
 from listener.telemetry import Metrics
 from listener.worker.admission import Admission, untold
 from listener.worker.couriers import Couriers
@@ -132,6 +141,7 @@ class Tenure:
         )
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._commands: list[tuple[str, Command]] = []
         self._listed: list[Target] = []
         self._listed_at = -_STALE
         self._read_at = -_STALE
@@ -222,8 +232,13 @@ class Tenure:
         """Where Redis knows nothing of a target, the held images on the engine do."""
         for target in await self._discovery.targets():
             memory = await self._overview.memory(target.name)
-            if not memory.good:
+            if memory.good:
+                continue
+            try:
                 await self._slots.recall(target)
+            except EngineError as problem:
+                # One wreck must not hold up all other targets.
+                log.warning("held images not seen", target=target.name, reason=str(problem))
 
     async def _read_pushes(self) -> None:
         entries = await self._pushes.read(self._settings.host, _BATCH, _BLOCK)
@@ -243,12 +258,14 @@ class Tenure:
         self._read_at = now
 
     async def _read_commands(self) -> None:
-        entries = await self._ledger.read_commands(_BLOCK)
-        if not entries:
+        # Each is read once: one that met an engine or a Redis that was away is still in hand.
+        self._commands = self._commands or await self._ledger.read_commands(_BLOCK)
+        if not self._commands:
             return
         targets = await self._discovery.targets()
-        for entry_id, command in entries:
-            await self._admission.command(entry_id, command, targets)
+        while self._commands:
+            await self._admission.command(*self._commands[0], targets)
+            del self._commands[0]
         self._slots.wake()
         self._changed.set()
 
