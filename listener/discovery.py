@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,7 +19,9 @@ from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.tag_policy import TagPolicy
 from listener.model.target import Target, TargetSettings
+from listener.model.view import TargetView
 from listener.reliance import left_alone, relied_on
+from listener.service_names import ServiceNames
 
 Summary = Mapping[str, Any]
 
@@ -34,6 +35,7 @@ class Discovery:
         self._settings = settings
         self._alone = alone
         self._known: dict[tuple[str, ...], Target] = {}
+        self._service_names = ServiceNames()
 
     async def targets(self) -> list[Target]:
         """All targets of this host as they are now, by name. Raises EngineAway."""
@@ -106,18 +108,13 @@ class Discovery:
     def _labelled_groups(
         self, summaries: Sequence[Summary], names: Collection[str]
     ) -> dict[str, Sequence[Summary]]:
-        """What is a target by its labels, by name: a container, or a service with its replicas.
-
-        A service has its own name, and its project's before that where another target has it.
-        """
+        """What is a target by its labels, by name: a container, or a service with its replicas."""
         groups: dict[str, Sequence[Summary]] = {
             own_name(one): [one] for one in summaries if self._asks(one) and service_of(one) is None
         }
         services = {of: own for of, own in services_in(summaries).items() if self._asks(own[0])}
-        claimed = Counter((*names, *groups, *(of.service for of in services)))
-        for of, own in services.items():
-            alone = claimed[of.service] == 1
-            groups[of.service if alone else f"{of.project}-{of.service}"] = own
+        called = self._service_names.of(services, {*names, *groups})
+        groups |= {called[of]: own for of, own in services.items()}
         return {name: own for name, own in groups.items() if name not in names}
 
     def _asks(self, summary: Summary) -> bool:
@@ -152,6 +149,10 @@ class Discovery:
             return None
         health = health_of(own)
         return known if health == known.health else known.model_copy(update={"health": health})
+
+    def remember(self, views: Sequence[TargetView]) -> None:
+        """Takes the names that services of Compose had when they were last published."""
+        self._service_names.remember({one.compose: one.name for one in views if one.compose})
 
     def forget(self, container_id: str) -> None:
         """Reads a container's image anew next time: an image may gain digests."""

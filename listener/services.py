@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
@@ -12,6 +12,7 @@ from listener.drivers.listing import HealthWord
 from listener.drivers.service import Service, manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import Target, TargetSettings
+from listener.model.view import TargetView
 
 _KINDS = ("Replicated", "Global")
 
@@ -43,6 +44,9 @@ class Services:
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration."""
         self._settings = settings
+
+    def remember(self, views: Sequence[TargetView]) -> None:
+        """Nothing: a service of a swarm has its own name alone."""
 
     def forget(self, service_id: str) -> None:
         """Nothing is remembered: a swarm tells all of its services in one answer."""

@@ -63,7 +63,7 @@ async def scenes(engine: Engine) -> list[Scene]:
         if parked is None:
             own[name] = summary
             continue
-        if summary["State"] in _WRECKS:
+        if summary.get("State") in _WRECKS:
             continue
         scene = found.setdefault(parked.name, Scene(parked.name))
         scene.beside.setdefault(parked.role, []).append(summary)

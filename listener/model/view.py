@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from listener.model.base import Noun
 from listener.model.deployment import State
 from listener.model.tag_policy import TagPolicy
+from listener.model.target import ComposeService
 
 
 class LastDeployment(Noun):
@@ -23,6 +26,7 @@ class TargetView(Noun):
     """A target as workers publish it and the API shows it; `rollout` is its `rollout_id`.
 
     `since` is when the running digest was committed as good; None where this program did not.
+    `compose` is the service that it is, where it is one.
     """
 
     name: str
@@ -38,6 +42,7 @@ class TargetView(Noun):
     state: Literal["idle", "deploying", "waiting", "paused", "invalid"] = "idle"
     reason: str | None = None
     rollout: str | None = None
+    compose: Annotated[ComposeService | None, Field(exclude_if=lambda of: of is None)] = None
     last_deployment: LastDeployment | None = None
 
 

@@ -156,6 +156,7 @@ class Overview:
             state=self._state(target, pause, ended),
             reason=target.problem or (pause.reason if pause else held),
             rollout=target.rollout_id,
+            compose=target.settings.service_of_compose,
             last_deployment=None
             if last is None
             else LastDeployment(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from listener.config import Settings
 from listener.model.target import Target
+from listener.model.view import TargetView
 
 
 class Targets(Protocol):
@@ -13,6 +15,9 @@ class Targets(Protocol):
 
     async def targets(self) -> list[Target]:
         """All of them as they are now, by name. Raises EngineAway."""
+
+    def remember(self, views: Sequence[TargetView]) -> None:
+        """Takes the names that targets had when they were last published."""
 
     def forget(self, container_id: str) -> None:
         """Reads what it runs anew next time."""

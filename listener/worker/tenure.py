@@ -86,6 +86,7 @@ class Tenure:
         self._settings = settings
         self._engine = engine
         self._lease = lease
+        self._archive = archive
         self._resolver, self._credentials = resolver, credentials
         self._wanted = Wanted(engine, resolver, credentials)
         ledger = Ledger(
@@ -180,6 +181,7 @@ class Tenure:
             keeper.cancel()
 
     async def _routine(self) -> None:
+        await self._insist(self._take_names)
         await self._insist(self._slots.recover)
         await self._insist(self._recall)
         async with asyncio.TaskGroup() as group:
@@ -227,6 +229,11 @@ class Tenure:
         if isinstance(problem, EngineAway):
             self.engine_problem = str(problem)
             self._changed.set()
+
+    async def _take_names(self) -> None:
+        host = self._settings.host
+        views = await self._archive.targets()
+        self._discovery.remember([view for view in views if view.host == host])
 
     async def _recall(self) -> None:
         """Where Redis knows nothing of a target, the held images on the engine do."""

@@ -232,18 +232,24 @@ def test_two_projects_with_a_service_of_one_name_are_told_apart(world: World) ->
     other = f"{world.session}-b"
     try:
         shop.compose("--project-name", other, "up", "--detach")
-        names = {f"{project}-{world.name('web')}" for project in (shop.name, other)}
+        names = {world.name("web"), f"{other}-{world.name('web')}"}
         wait_for(
             lambda: names == {one["name"] for one in world.listener.api("targets")["targets"]},
-            "each has its project's name before its own",
+            "who came later has its project's name before its own",
         )
+        # What the first one can go back to goes by its name, and so it does after a restart.
+        world.listener.stop()
+        world.listener.start()
+        world.listener.quiet()
+        assert names == {one["name"] for one in world.listener.api("targets")["targets"]}
+        shop.ends(world.push("web", release("2")), "succeeded")
     finally:
         shop.compose("--project-name", other, "down", "--timeout", "0")
     wait_for(
         lambda: (
             [world.name("web")] == [one["name"] for one in world.listener.api("targets")["targets"]]
         ),
-        "it has its own name again",
+        "the first one is alone again",
     )
 
 
