@@ -166,6 +166,7 @@ class Discovery:
             driver="compose" if settings.compose else "container",
             settings=settings,
             container=settings.container or (own_name(own[0]) if own else name),
+            scope=self._settings.scope,
             problem=problem,
         )
 
@@ -198,6 +199,7 @@ class Discovery:
             image_id=image_id,
             digests=digests,
             health=health_of(own),
+            scope=self._settings.scope,
             own=any(is_own(one["Id"]) for one in own),
         )
         bound = target.model_copy(update={"problem": self._problem(target, own[0])})

@@ -84,6 +84,7 @@ class Services:
             driver="swarm",
             settings=settings,
             container=settings.service or name,
+            scope=self._settings.scope,
             problem=problem,
         )
 
@@ -111,6 +112,7 @@ class Services:
             image_id=service.digest or "",
             digests=(service.digest,) if service.digest else (),
             health=_health(service),
+            scope=self._settings.scope,
         )
         return target.model_copy(update={"problem": self._problem(target, service)})
 

@@ -227,10 +227,10 @@ class Acts:
         except NotFound:
             image = {}
         good = good_new(journal, image.get("Config") or {}, utc_now())
-        problem = await self._holds.hold(target.name, good)
+        problem = await self._holds.hold(target.pin, good)
         await self._remove_old(journal)
         kept = [known.digest for known in with_good(memory, good, target.settings.keep).good]
-        await self._holds.keep_only(target.name, kept, parse_reference(target.spelling).name)
+        await self._holds.keep_only(target.pin, kept, parse_reference(target.spelling).name)
         return Committed(good, problem, await self._advice(journal))
 
     async def _advice(self, journal: Journal) -> str | None:
