@@ -15,7 +15,7 @@ from listener.drivers.errors import NotFound
 from listener.drivers.images import digests_of
 from listener.drivers.listing import eligible, health_of
 from listener.drivers.names import own_name
-from listener.drivers.own import is_own
+from listener.drivers.own import IS_ITSELF, is_own
 from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.tag_policy import TagPolicy
@@ -237,7 +237,7 @@ class Discovery:
         if "PODMAN_SYSTEMD_UNIT" in labels:
             return "it belongs to a systemd unit, which would create it again"
         if target.own and not self._settings.self_update:
-            return "it is this program itself: set self_update: true if it shall replace itself"
+            return IS_ITSELF
         if target.own and len(target.replicas) > 1:
             return "it is this program itself, which cannot replace more than one container"
         return None
