@@ -14,7 +14,7 @@ from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.images import digests_of
 from listener.drivers.listing import eligible, health_of
 from listener.drivers.names import own_name
-from listener.drivers.own import is_own
+from listener.drivers.own import IS_ITSELF, is_own
 from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.tag_policy import TagPolicy
@@ -167,6 +167,7 @@ class Discovery:
             driver="compose" if settings.compose else "container",
             settings=settings,
             container=settings.container or (own_name(own[0]) if own else name),
+            scope=self._settings.scope,
             problem=problem,
         )
 
@@ -203,6 +204,7 @@ class Discovery:
             image_id=image_id,
             digests=digests,
             health=health_of(own),
+            scope=self._settings.scope,
             own=any(is_own(one["Id"]) for one in own),
         )
         bound = target.model_copy(update={"problem": self._problem(target, own[0])})
@@ -240,7 +242,7 @@ class Discovery:
         if "PODMAN_SYSTEMD_UNIT" in labels:
             return "it belongs to a systemd unit, which would create it again"
         if target.own and not self._settings.self_update:
-            return "it is this program itself: set self_update: true if it shall replace itself"
+            return IS_ITSELF
         if target.own and len(target.replicas) > 1:
             return "it is this program itself, which cannot replace more than one container"
         return None

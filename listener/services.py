@@ -9,6 +9,7 @@ from listener.config import LabelError, Settings, is_enabled, settings_from_labe
 from listener.discovery import own_policy
 from listener.drivers.engine import Engine
 from listener.drivers.listing import HealthWord
+from listener.drivers.own import IS_ITSELF, own_service
 from listener.drivers.service import Service, manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.target import Target, TargetSettings
@@ -40,6 +41,7 @@ class Services:
         self._engine = engine
         self._settings = settings
         self._alone = alone
+        self._own: str | None = None
 
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration."""
@@ -49,10 +51,12 @@ class Services:
         """Nothing: a service of a swarm has its own name alone."""
 
     def forget(self, service_id: str) -> None:
-        """Nothing is remembered: a swarm tells all of its services in one answer."""
+        """Nothing is remembered of it: a swarm tells all of its services in one answer."""
 
     async def targets(self) -> list[Target]:
         """All targets of this swarm as they are now, by name. Raises EngineAway."""
+        if self._own is None:
+            self._own = await own_service(self._engine)
         services = {
             str(inspect["Spec"]["Name"]): inspect for inspect in await self._engine.list_services()
         }
@@ -88,6 +92,7 @@ class Services:
             driver="swarm",
             settings=settings,
             container=settings.service or name,
+            scope=self._settings.scope,
             problem=problem,
         )
 
@@ -115,6 +120,7 @@ class Services:
             image_id=service.digest or "",
             digests=(service.digest,) if service.digest else (),
             health=_health(service),
+            scope=self._settings.scope,
         )
         return target.model_copy(update={"problem": self._problem(target, service)})
 
@@ -135,6 +141,8 @@ class Services:
                 f"service {service.name} is a job, which runs to its end: only replicated and "
                 "global services can be deployed"
             )
+        if service.id == self._own and not self._settings.self_update:
+            return IS_ITSELF
         if target.policy is None:
             return (
                 f"service {service.name} runs a digest without a tag: "

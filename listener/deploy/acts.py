@@ -235,13 +235,13 @@ class Acts:
         except NotFound:
             image = {}
         good = good_new(journal, image.get("Config") or {}, utc_now())
-        problem = await self._holds.hold(target.name, good)
+        problem = await self._holds.hold(target.pin, good)
         kept = [known.digest for known in with_good(memory, good, target.settings.keep).good]
         repository = parse_reference(target.spelling).name
         notes = (
             problem,
             await _or_note(self._remove_old(journal)),
-            await _or_note(self._holds.keep_only(target.name, kept, repository)),
+            await _or_note(self._holds.keep_only(target.pin, kept, repository)),
         )
         told = "; ".join(filter(None, notes)) or None
         return Committed(good, told, await self._advice(journal))

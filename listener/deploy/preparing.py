@@ -111,10 +111,10 @@ class Preparing:
             except PullFault as fault:
                 return Faulted(fault.message)
             image = str(pulled["Id"])
-        await self._holds.tag(target.name, new.digest, image)
+        await self._holds.tag(target.pin, new.digest, image)
         if old.was_healthy:
             known = good_old(old, target.tag, utc_now(), memory)
-            await self._holds.hold(target.name, known)
+            await self._holds.hold(target.pin, known)
         given_up = self._give_up(deployment)
         if given_up is not None:
             await self.let_go(journal, new.model_copy(update={"image_id": image}), memory)
@@ -170,8 +170,8 @@ class Preparing:
         known = {good.image_id for good in memory.good}
         if new.image_id in {*known, old.image_id, new.tag_before}:
             return
-        name, repository = journal.target.name, parse_reference(journal.target.spelling).name
-        await self._holds.let_go(name, new.digest, new.image_id, repository, journal.deployment.tag)
+        pin, repository = journal.target.pin, parse_reference(journal.target.spelling).name
+        await self._holds.let_go(pin, new.digest, new.image_id, repository, journal.deployment.tag)
 
     async def _held_image(self, digest: str, memory: Memory) -> str | None:
         """The id of a held image, which needs no registry; None where it must be pulled."""

@@ -17,6 +17,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.names import own_name
 from listener.drivers.neighbours import Neighbours
+from listener.drivers.stage import Stage
 from listener.drivers.tags import split_tag
 from listener.drivers.twin import TWIN, TWIN_DIGEST, TWIN_REFERENCE
 from listener.faults import fault_point
@@ -124,7 +125,7 @@ class Salvage:
             scene.brought = brought
         if before is not None and "@" not in reference and before["ImageID"] != new["ImageID"]:
             await self._put_back_tag(reference, new["ImageID"], before["ImageID"])
-        await self._engine.remove(new["Id"], volumes=True, force=True)
+        await Stage(self._engine).dispose(new["Id"])
 
     async def _brought(self, new: dict[str, Any]) -> Brought:
         labels = new.get("Labels") or {}

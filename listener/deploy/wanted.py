@@ -93,7 +93,11 @@ class Wanted:
             return _go_back(target, memory)
         if deployment.to_digest is not None:
             tag = deployment.tag or _tag_of(deployment.to_digest, memory) or target.tag
-            return _checked(Resolved(deployment.to_digest, tag), deployment, target, memory)
+            given = _checked(Resolved(deployment.to_digest, tag), deployment, target, memory)
+            if isinstance(given, Nothing):
+                return given
+            problem = await self._refusal(deployment, target)
+            return Faulted(problem) if problem is not None else given
         faults: list[BaseException] = []
 
         def counted(fault: BaseException) -> bool:
@@ -113,6 +117,22 @@ class Wanted:
         except (RegistryFault, CredentialsFault) as fault:
             return Faulted(str(fault))
         return _checked(found, deployment, target, memory)
+
+    async def _refusal(self, deployment: Deployment, target: Target) -> str | None:
+        """Why no node of a swarm could pull a digest that was named by hand; None where one may.
+
+        Swarm stops tasks before it finds that out. What a rollback goes to, nodes may still have.
+        """
+        if target.driver != "swarm" or deployment.trigger is not Trigger.MANUAL:
+            return None
+        address = parse_reference(target.spelling)
+        try:
+            await self._resolver.digest(address, deployment.to_digest or "")
+        except (NotFound, Denied) as fault:
+            return str(fault)
+        except RegistryFault:
+            return None  # one that this process does not reach may be in reach of the nodes
+        return None
 
     async def glance(
         self, deployment: Deployment, target: Target, memory: Memory

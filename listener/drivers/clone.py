@@ -207,14 +207,14 @@ def new_reference(spelling: str, tag: str | None, digest: str) -> str:
     return f"{written}@{digest}" if at else written
 
 
-def hold_body(target: str, good: Good) -> dict[str, Any]:
+def hold_body(pin: str, good: Good) -> dict[str, Any]:
     """The container that is never started and holds an image: only a container can do that.
 
     A tmpfs lies over each of the image's volumes, since the engine would make an anonymous
     volume for it already at create.
     """
     labels = {
-        "listener.pin": target,
+        "listener.pin": pin,
         "listener.pin.digest": good.digest,
         "listener.pin.tag": good.tag,
         "listener.pin.deployment": good.deployment,

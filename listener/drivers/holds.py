@@ -20,36 +20,34 @@ from listener.model.target import Good
 
 
 class Holds:
-    """The held images of one engine. Methods raise EngineAway."""
+    """The held images of one engine, each for the `pin` of a target. Methods raise EngineAway."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def tag(self, target: str, digest: str, image_id: str) -> None:
+    async def tag(self, pin: str, digest: str, image_id: str) -> None:
         """Gives a pulled image a name, so that `docker image prune` leaves it meanwhile."""
-        await self._engine.tag_image(image_id, *hold_tag(target, digest))
+        await self._engine.tag_image(image_id, *hold_tag(pin, digest))
 
-    async def hold(self, target: str, good: Good) -> str | None:
+    async def hold(self, pin: str, good: Good) -> str | None:
         """Holds an image; fine where it is held. Answers what kept it from being held."""
         try:
-            await self.tag(target, good.digest, good.image_id)
-            await self._engine.create_container(
-                hold_name(target, good.digest), hold_body(target, good)
-            )
+            await self.tag(pin, good.digest, good.image_id)
+            await self._engine.create_container(hold_name(pin, good.digest), hold_body(pin, good))
         except Conflict:
             return None
         except EngineError as problem:
             return f"image {good.digest} is not held for a rollback: {problem}"
         return None
 
-    async def keep_only(self, target: str, digests: Sequence[str], repository: str) -> None:
+    async def keep_only(self, pin: str, digests: Sequence[str], repository: str) -> None:
         """Lets go of all other images of a target; those that nothing else uses are removed.
 
         `repository` is the name that this program pulled them under.
         """
-        kept = {hold_name(target, digest) for digest in digests}
+        kept = {hold_name(pin, digest) for digest in digests}
         for summary in await self._engine.list_containers(
-            all=True, filters={"label": [f"{PIN}={target}"]}
+            all=True, filters={"label": [f"{PIN}={pin}"]}
         ):
             name = summary["Names"][0].removeprefix("/")
             labels = summary.get("Labels") or {}
@@ -59,16 +57,16 @@ class Holds:
             await self._engine.remove(summary["Id"], volumes=True, force=True)
             if f"{PIN}.deployment" in labels:
                 tag = labels.get(f"{PIN}.tag")
-                await self.let_go(target, digest, summary["ImageID"], repository, tag)
+                await self.let_go(pin, digest, summary["ImageID"], repository, tag)
             else:
-                await self._unname(target, digest, summary["ImageID"])
+                await self._unname(pin, digest, summary["ImageID"])
 
-    async def _unname(self, target: str, digest: str, image_id: str) -> None:
+    async def _unname(self, pin: str, digest: str, image_id: str) -> None:
         """Takes our name off an image that somebody else brought, unless it is the last one.
 
         It is not ours to remove; where a tag moved on, the containerd store keeps no other name.
         """
-        repository, tag = hold_tag(target, digest)
+        repository, tag = hold_tag(pin, digest)
         try:
             image = await self._engine.inspect_image(image_id)
         except NotFound:
@@ -79,13 +77,13 @@ class Holds:
             await self._engine.untag(f"{repository}:{tag}")
 
     async def let_go(
-        self, target: str, digest: str, image_id: str, repository: str, tag: str | None
+        self, pin: str, digest: str, image_id: str, repository: str, tag: str | None
     ) -> None:
         """Removes the names that an image got by a deployment, and so the image.
 
         One that has a further name is left: somebody gave it, or another target holds it.
         """
-        await self._engine.untag(":".join(hold_tag(target, digest)))
+        await self._engine.untag(":".join(hold_tag(pin, digest)))
         try:
             image = await self._engine.inspect_image(image_id)
         except NotFound:
@@ -100,11 +98,11 @@ class Holds:
         for name in (*names, f"{repository}@{digest}"):
             await self._engine.untag(name)
 
-    async def held(self, target: str) -> list[Good]:
+    async def held(self, pin: str) -> list[Good]:
         """What is held for a target, newest first: what is left when all else is lost."""
         found = []
         for summary in await self._engine.list_containers(
-            all=True, filters={"label": [f"{PIN}={target}"]}
+            all=True, filters={"label": [f"{PIN}={pin}"]}
         ):
             labels = summary.get("Labels") or {}
             try:

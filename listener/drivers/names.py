@@ -13,7 +13,8 @@ Role = Literal["new", "old", "bad"]
 _PARKED = re.compile(r"(?P<name>.+)\.(?P<role>new|old|bad)-(?P<deployment>[0-9a-f]{8})")
 HOLD_PREFIX = "listener-keep-"
 PIN = "listener.pin"
-"""The label of a container that stands for an image and is never started: whose image it is."""
+"""The label of a container that stands for an image and is never started: the `pin` of whose image
+it is."""
 WARM_PREFIX = "listener-warm-"
 WARM = "listener.warm"
 """The label of a network on which a container boots: the name of its target's container."""
@@ -63,9 +64,13 @@ def helper_name(container: str) -> str:
     return f"listener-helper-{container}"
 
 
-def hold_name(target: str, digest: str) -> str:
-    """The never-started container that holds an image for a target."""
-    return f"{HOLD_PREFIX}{target}-{digest.partition(':')[2][:8]}"
+def hold_name(pin: str, digest: str) -> str:
+    """The never-started container that holds an image for a target.
+
+    A scope stands last: in front, both would read like the name of another target.
+    """
+    scope, slash, target = pin.rpartition("/")
+    return f"{HOLD_PREFIX}{target}-{digest.partition(':')[2][:8]}{slash and '-'}{scope}"
 
 
 def look_name(image_id: str) -> str:
@@ -73,7 +78,8 @@ def look_name(image_id: str) -> str:
     return f"listener-look-{image_id.rpartition(':')[2][:12]}"
 
 
-def hold_tag(target: str, digest: str) -> tuple[str, str]:
+def hold_tag(pin: str, digest: str) -> tuple[str, str]:
     """Repository and tag under which a held image shows a name in ``docker images``."""
-    repository = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-") or "target"
+    parts = [re.sub(r"[^a-z0-9]+", "-", part).strip("-") for part in pin.lower().split("/")]
+    repository = "/".join(part or "target" for part in parts)
     return f"listener-keep/{repository}", digest.partition(":")[2][:12]

@@ -2,7 +2,8 @@
 
 They live on their own, so they are the same containers before and after: stopped before the only
 container of a service is replaced, and started again once the new one has proven itself. Where the
-service goes on in other containers, they are restarted after the last one alone.
+service goes on in other containers, they are restarted after the last one alone. This program's own
+container is never one of them: nobody would start it again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from listener.drivers.compose import is_restarted_with, service_of
 from listener.drivers.current import CannotSwapError
 from listener.drivers.names import own_name, parse_parked
+from listener.drivers.own import is_own
 from listener.drivers.stage import Stage, StartError
 from listener.faults import fault_point
 from listener.model.journal import Journal
@@ -30,7 +32,9 @@ class Neighbours(Stage):
             return ()
         found = []
         for summary in await self.engine.list_containers(all=True):
-            if is_restarted_with(summary, service) and not parse_parked(own_name(summary)):
+            if is_own(summary["Id"]) or parse_parked(own_name(summary)):
+                continue
+            if is_restarted_with(summary, service):
                 inspect = await self.find(own_name(summary))
                 if inspect and (_runs(inspect) or (since and _ended(inspect) >= since)):
                     found.append(own_name(summary))

@@ -17,6 +17,7 @@ from listener.drivers.engine import Engine
 from listener.drivers.errors import Conflict, EngineError, NotFound
 from listener.drivers.networks import plan_endpoints
 from listener.drivers.snapshot import Setting, Snapshot
+from listener.faults import fault_point
 from listener.model.journal import Journal, NewContainer, OldContainer
 
 _ENGINE_PATIENCE = 10
@@ -135,6 +136,20 @@ class Stage:
         patience = _ENGINE_PATIENCE if own is None else int(own)
         with suppress(NotFound):  # it ended by itself and went, as one with --rm does
             await self.engine.stop(inspect["Id"], patience)
+
+    async def dispose(self, ref: str | None, *, volumes: bool = True) -> None:
+        """Removes a container that lost, with its anonymous `volumes`; fine where there is none.
+
+        One that runs is stopped first: it may write to what it shares with the one that stays.
+        """
+        inspect = await self.find(ref)
+        if inspect is None:
+            return
+        if inspect["State"].get("Running"):
+            with suppress(EngineError):  # what cannot be stopped is killed
+                await self.stop(inspect)
+                fault_point("disposing")
+        await self.engine.remove(inspect["Id"], volumes=volumes, force=True)
 
     async def move_away(self, inspect: Mapping[str, Any], name: str) -> None:
         """Gives a container the name of one that stands beside the target."""

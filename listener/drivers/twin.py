@@ -75,7 +75,7 @@ class Twin(Stage):
 
     async def remove(self, journal: Journal) -> None:
         """Removes the twin with its volumes; fine where there is none."""
-        await self.engine.remove(_name(journal), volumes=True, force=True)
+        await self.dispose(_name(journal))
 
     def _clone(self, journal: Journal) -> Clone:
         old, new = parts(journal)

@@ -38,7 +38,7 @@ class WayBack(Stage):
         """Takes back all that was done beside the old container, which was never touched."""
         old, _ = parts(journal)
         name = parked_name(old.name, "new", journal.deployment.id)
-        await self.engine.remove(name, volumes=True, force=True)
+        await self.dispose(name)
         await self._forget_network(journal)
         await put_back_tag(self.engine, journal)
 
@@ -93,7 +93,7 @@ class WayBack(Stage):
             inspect = await self.find(container)
             parked = parse_parked(name_of(inspect)) if inspect is not None else None
             if inspect is not None and parked is not None and parked.deployment == mine:
-                await self.engine.remove(inspect["Id"], volumes=own, force=True)
+                await self.dispose(inspect["Id"], volumes=own)
         await self._forget_network(journal)
         there = await self.find(old.name)
         if there is None or there["Image"] != new.image_id:
@@ -116,8 +116,7 @@ class WayBack(Stage):
     async def remove_bad(self, journal: Journal) -> None:
         """Removes the container that failed, with the volumes that were made for it alone."""
         _, new = parts(journal)
-        if new.id:
-            await self.engine.remove(new.id, volumes=True, force=True)
+        await self.dispose(new.id)
         await self._forget_network(journal)
 
     async def baseline_of_old(self, journal: Journal) -> Baseline:

@@ -180,8 +180,9 @@ class Target(Noun):
     where it has a digest only), `policy` the tags that it follows. `digests` are all digests that
     the running image is known by; a service whose containers differ in it has none, and no
     `image_id`. `container` is the first of its containers; `replicas` are the names of all of a
-    Compose service, in their order. `own` says that this program itself runs in it. `problem` says
-    why it cannot be deployed; then fields of what runs may be empty.
+    Compose service, in their order. `own` says that this program itself runs in it. `scope` is the
+    one of the listener that works on it. `problem` says why it cannot be deployed; then fields of
+    what runs may be empty.
     """
 
     name: str
@@ -199,7 +200,13 @@ class Target(Noun):
     digests: tuple[str, ...] = ()
     health: Literal["healthy", "unhealthy", "starting", "running", "stopped", "absent"] = "absent"
     own: bool = False
+    scope: str | None = None
     problem: str | None = None
+
+    @property
+    def pin(self) -> str:
+        """Under what its images are held: two listeners may have a target of the same name."""
+        return f"{self.scope}/{self.name}" if self.scope else self.name
 
     @property
     def rollout_id(self) -> str | None:

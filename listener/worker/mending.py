@@ -57,7 +57,7 @@ class Mending:
 
     async def recall(self, target: Target) -> Memory:
         """By the images that are held on the engine."""
-        return Memory(good=tuple(await self._holds.held(target.name)))
+        return Memory(good=tuple(await self._holds.held(target.pin)))
 
     async def _mend(self, scene: Scene, busy: Set[str]) -> Journal | None:
         summary = scene.own or scene.one("old") or scene.one("new") or scene.one("bad")

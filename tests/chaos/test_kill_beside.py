@@ -126,6 +126,7 @@ def test_it_is_taken_back_without_the_journal(world: World, strategy: str, fault
 RELEASE = {"listener.release": "sh -c 'echo $APP_VERSION >> /mounted/log; sleep 1'"}
 PREFLIGHT = {"listener.preflight": "true"}
 CREATED = ["twin-created", "release-created"]
+PROVEN = ["twin-started", "disposing", "preflight"]
 
 
 @pytest.mark.parametrize("fault", ["before-release", *CREATED, "release-started", "release", "tag"])
@@ -150,7 +151,7 @@ def test_it_runs_once_also_without_the_journal(world: World, fault: str) -> None
 
 
 @pytest.mark.parametrize("journal", [True, False], ids=["journal", "lost"])
-@pytest.mark.parametrize("fault", ["before-preflight", "twin-created", "twin-started", "preflight"])
+@pytest.mark.parametrize("fault", ["before-preflight", "twin-created", *PROVEN])
 def test_a_twin_that_was_left_goes(world: World, fault: str, journal: bool) -> None:
     scene = Beside(world, "warm", PREFLIGHT)
     scene.die_at(fault, "2")
@@ -158,7 +159,7 @@ def test_a_twin_that_was_left_goes(world: World, fault: str, journal: bool) -> N
     scene.comes_to_rest("2")
 
 
-@pytest.mark.parametrize("fault", ["twin-started", "preflight", "before-discard", "discard"])
+@pytest.mark.parametrize("fault", [*PROVEN, "before-discard", "discard"])
 def test_a_sick_twin_changes_nothing(world: World, fault: str) -> None:
     scene = Beside(world, "warm", PREFLIGHT)
     before = world.container("web")["State"]["StartedAt"]

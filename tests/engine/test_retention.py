@@ -31,7 +31,7 @@ def test_only_as_many_images_are_held_as_are_to_be_kept(world: World) -> None:
         held = holds(world, name)
         assert len(held) <= 2, held
     world.wait_answer(url, "5")
-    assert held == {hold_name(name, digest) for digest in digests[-2:]}
+    assert held == {hold_name(pin(world, name), digest) for digest in digests[-2:]}
 
     # What this program pulled and keeps no longer is gone; what others use, or pulled, is there.
     repository = world.image("web").rpartition(":")[0]
@@ -59,7 +59,8 @@ def test_production_can_go_back_though_staging_of_the_same_repository_keeps_litt
     for version in ("3", "4"):
         digest = world.push("web", Release(version))
         assert world.listener.deployment_of(world.name("web"), digest)["state"] == "succeeded"
-    assert holds(world, world.name("web")) == {hold_name(world.name("web"), digest)}
+    name = world.name("web")
+    assert holds(world, name) == {hold_name(pin(world, name), digest)}
     world.registry.stop()
     world.engine.prune_images(world.session)
     cli(world, 0, "rollback", world.name("stable"), "--wait")
@@ -99,13 +100,40 @@ def test_images_are_held_again_where_somebody_pruned_the_holds(world: World) -> 
         world.engine.docker("rm", hold)
     third = world.push("web", Release("3"))
     assert world.listener.deployment_of(name, third)["state"] == "succeeded"
-    assert {hold_name(name, second), hold_name(name, third)} <= holds(world, name)
+    expected = {hold_name(pin(world, name), digest) for digest in (second, third)}
+    assert expected <= holds(world, name)
+
+
+def test_what_another_listener_holds_for_a_target_of_the_same_name_stays(world: World) -> None:
+    world.push("web", Release("1"))
+    url = world.run("web", labels={"listener.keep": "1"})
+    name = world.name("web")
+    # A listener without a scope has a target of this name too, and holds an image for it.
+    theirs = "sha256:" + "7" * 64
+    kept = hold_name(name, theirs)
+    world.engine.docker(
+        *("create", "--name", kept, "--label", f"lab.session={world.session}"),
+        *("--label", f"listener.pin={name}", "--label", f"listener.pin.digest={theirs}"),
+        *(world.image("web"), "pin"),
+    )
+    listen(world, "web")
+    for version in ("2", "3"):
+        digest = world.push("web", Release(version))
+        assert world.listener.deployment_of(name, digest)["state"] == "succeeded"
+    world.wait_answer(url, "3")
+    assert holds(world, name) == {hold_name(pin(world, name), digest)}
+    assert world.engine.docker("ps", "-aq", "--filter", f"name={kept}")
+
+
+def pin(world: World, target: str) -> str:
+    """Under what the world's listener, which has a scope, holds images for a target."""
+    return f"{world.session}/{target}"
 
 
 def holds(world: World, target: str) -> set[str]:
     """The containers that hold images for a target; none of them ever ran."""
     lines = world.engine.docker(
-        *("ps", "-a", "--filter", f"label=listener.pin={target}"),
+        *("ps", "-a", "--filter", f"label=listener.pin={pin(world, target)}"),
         *("--format", "{{.Names}} {{.State}}"),
     ).splitlines()
     assert all(line.endswith(" created") for line in lines)

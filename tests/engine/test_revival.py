@@ -132,8 +132,8 @@ def test_the_old_container_was_removed_by_a_prune_and_serves_again(
     # `docker system prune -a` of a timer takes every container that does not run, then the images.
     world.engine.docker("rm", parked(world))
     if image != "kept":
-        held = world.engine.docker("ps", "-aq", "--filter", f"label=listener.pin={name}").split()
-        world.engine.docker("rm", *held)
+        pin = f"label=listener.pin={world.session}/{name}"
+        world.engine.docker("rm", *world.engine.docker("ps", "-aq", "--filter", pin).split())
         world.engine.docker("rmi", "-f", before["Image"])
     deployment = world.listener.deployment_of(name, sick)
     assert deployment["state"] == "rolled_back", deployment["reason"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -79,6 +80,7 @@ def test_start_first_serves_all_the_time_and_keeps_names(
 def test_a_sick_release_beside_the_old_one_is_never_found(world: World, network: str) -> None:
     begin(world, network, "start-first")
     before = world.container("web")
+    began = time.time()
     digest = world.push("web", Release("2", Behaviour.SICK))
     deployment = world.listener.deployment_of(world.name("web"), digest)
     assert deployment["state"] == "failed"
@@ -88,6 +90,8 @@ def test_a_sick_release_beside_the_old_one_is_never_found(world: World, network:
     assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
     assert "begins" in "".join(world.listener.api(f"deployments/{deployment['id']}")["logs"])
     assert world.leftovers("web") == []
+    # It was told to end, and given the time for it: it may share a volume with the old one.
+    assert signals(world, began) == ["15"]
     # It is known to be bad: a repeated push of it is nothing to do.
     again = world.push("web", Release("2", Behaviour.SICK))
     assert again == digest
@@ -95,6 +99,16 @@ def test_a_sick_release_beside_the_old_one_is_never_found(world: World, network:
         lambda: "known to be bad" in str(world.listener.deployments(world.name("web"))[0]),
         "the sick digest is skipped",
     )
+
+
+def signals(world: World, since: float) -> list[str]:
+    """What was sent to containers that stood beside the target."""
+    lines = world.engine.docker(
+        *("events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}"),
+        *("--filter", "event=kill"),
+        *("--format", "{{.Actor.Attributes.name}} {{.Actor.Attributes.signal}}"),
+    ).splitlines()
+    return [line.split()[1] for line in lines if line.startswith(f"{world.name('web')}.new-")]
 
 
 def test_warm_moves_a_published_port_and_leaves_a_faithful_container(

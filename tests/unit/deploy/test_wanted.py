@@ -201,3 +201,31 @@ async def test_a_glance_asks_once() -> None:
     with pytest.raises(RegistryAway, match="connection refused"):
         await wanted(registry).glance(deployment(Trigger.RECONCILE), target(), Memory())
     assert len(registry.asked) == 1
+
+
+def service() -> Target:
+    return target().model_copy(update={"driver": "swarm"})
+
+
+@pytest.mark.parametrize("fault", [NotFound("it has no such digest"), Denied("it wants a login")])
+async def test_a_digest_by_hand_that_no_node_could_pull_never_reaches_swarm(
+    fault: Exception,
+) -> None:
+    registry = Registry({}, fault)
+    by_hand = deployment(Trigger.MANUAL, to_digest=digest("2"))
+    assert await wanted(registry).find(by_hand, service(), Memory()) == Faulted(str(fault))
+    # Nodes may still have what they ran before.
+    back = deployment(Trigger.ROLLBACK, to_digest=digest("2"))
+    found = Resolved(digest("2"), "latest")
+    assert await wanted(registry).find(back, service(), Memory()) == found
+    # A container's image is pulled before anything is stopped.
+    assert await wanted(registry).find(by_hand, target(), Memory()) == found
+    assert len(registry.asked) == 1
+
+
+async def test_a_registry_that_is_away_keeps_no_digest_from_swarm() -> None:
+    by_hand = deployment(Trigger.MANUAL, to_digest=digest("2"))
+    found = Resolved(digest("2"), "latest")
+    for registry in (Registry({digest("2"): digest("2")}), Registry({}, RegistryAway("503"))):
+        assert await wanted(registry).find(by_hand, service(), Memory()) == found
+        assert len(registry.asked) == 1
