@@ -40,6 +40,8 @@ class FakeEngine:
             return refusal(400, f"client version 1.{minor} is too {fault} supported API version is")
         if path == "info":
             return web.json_response({"ID": self.engine_id, "DriverStatus": [["", self.driver]]})
+        if path.endswith(("containers/json", "images/json")):
+            return web.json_response([])
         if "nothing" in path:
             return refusal(404, "no such container: nothing")
         if request.method == "POST":
