@@ -150,7 +150,9 @@ def _ended(sample: Sample, since: float, baseline: Baseline) -> Verdict | None:
             "exited", f"restarts in a loop: {max(restarts, 1)} within {since:.1f} s{code}"
         )
     if sample.started_at != baseline.started_at:
-        return Verdict("disturbed", "someone else restarted the container")
+        return Verdict(
+            "disturbed", "the container was restarted by someone else, or with its engine"
+        )
     if sample.health == "unhealthy":
         return Verdict("unhealthy", f"unhealthy {after}: {evidence(sample)}")
     return None

@@ -245,7 +245,9 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
         which = f" ({sick.container})" if sick.container else ""
         reason = f"the {what} before{which}: {sick.reason}"
         return _faulted(journal, Faulted(reason, sick.remedy), now)
-    facts = {"verdict": _of_which(journal, sick.reason), "sick": True}
+    # What others do to a container says nothing of its image.
+    well, verdict = sick.kind == "disturbed", _of_which(journal, sick.reason)
+    facts = {"verdict": verdict, "sick": not well, "untaken": well}
     logs = {"logs": sick.logs}
     if untouched(journal):
         return _go(journal, Phase.DISCARD, deployment=logs, **facts)

@@ -193,11 +193,11 @@ def _with_old(journal: Journal, memory: Memory) -> Memory:
 def final_memory(journal: Journal, memory: Memory) -> Memory:
     """What is known once a deployment ended: a digest that was taken back is a bad one, whether
     it was sick or a person went back from it, and so is one that was found sick beside the old.
+    One that was taken back through no fault of its own is not.
     """
     deployment, old, new = journal.deployment, journal.old, journal.new
     taken_back = None
-    sick = deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED) or journal.sick
-    if sick and deployment.state is not State.SUCCEEDED and new is not None:
+    if journal.condemned and deployment.state is not State.SUCCEEDED and new is not None:
         taken_back = new.digest, journal.verdict or "taken back"
     elif deployment.state is State.SUCCEEDED and deployment.trigger is Trigger.ROLLBACK and old:
         taken_back = old.digest or old.image_id, deployment.cause or "taken back by hand"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from listener.deploy.blame import Blame
 from listener.deploy.checks import Checks
 from listener.deploy.convergence import Advance, Look, Patience, hangs, look
+from listener.deploy.elapsed import elapsed_since
 from listener.deploy.health import has_healthcheck, terms
 from listener.deploy.outcomes import (
     Committed,
@@ -143,7 +145,7 @@ class ServiceActs:
         old, new = parts(journal)
         planned = Service(old.inspect)
         patience = await self._patience(journal, new.reference)
-        advance = Advance()
+        advance, elapsed = Advance(), _elapsed(journal)
         while True:
             service, now = await self._look(old.id, new.reference)
             if service.image == planned.image and service.status.startswith("rollback_"):
@@ -155,7 +157,7 @@ class ServiceActs:
                 return await self._blame.sick(service, now, service.message)
             if now.stage == "completed" or (now.stage == "none" and now.settled):
                 return Healthy(f"Swarm says: {service.message or 'nothing to update'}")
-            since = _since(journal)
+            since = elapsed()
             advance = advance.seen(now, since)
             progress.proof(_proof(journal, advance.at + patience.running, now.sentence()))
             late = hangs(now, advance, since, patience)
@@ -170,6 +172,7 @@ class ServiceActs:
         settle = await self._settle(journal, new.reference)
         known: frozenset[str] = frozenset()
         good_since: float | None = None
+        elapsed = _elapsed(journal)
         while True:
             service, now = await self._look(old.id, new.reference)
             if service.image != new.reference:
@@ -180,7 +183,7 @@ class ServiceActs:
                     service, dataclasses.replace(now, ended=(fallen,)), ""
                 )
             known |= now.runners
-            since = _since(journal)
+            since = elapsed()
             if now.settled:
                 good_since = since if good_since is None else good_since
                 if since - good_since >= settle:
@@ -197,7 +200,7 @@ class ServiceActs:
         old, new = parts(journal)
         image = Service(old.inspect).image
         patience = await self._patience(journal, image)
-        advance = Advance()
+        advance, elapsed = Advance(), _elapsed(journal)
         while True:
             service, now = await self._look(old.id, image)
             if service.image == new.reference:
@@ -212,7 +215,7 @@ class ServiceActs:
             if ended and (now.settled or not old.was_healthy):
                 return Healthy(f"{now.running} of {now.wanted} tasks run {old.digest or image}")
             said = f"{now.running} of {now.wanted} tasks run the image before"
-            since = _since(journal)
+            since = elapsed()
             advance = advance.seen(now, since)
             progress.proof(_proof(journal, advance.at + patience.running, said))
             late = hangs(now, advance, since, patience)
@@ -249,9 +252,9 @@ class ServiceActs:
         return None
 
 
-def _since(journal: Journal) -> float:
-    """Seconds since the announced act began, also where that was before a kill."""
-    return (utc_now() - journal.deployment.steps[-1].started_at).total_seconds()
+def _elapsed(journal: Journal) -> Callable[[], float]:
+    """Tells the seconds since the announced act began, also where that was before a kill."""
+    return elapsed_since(journal.deployment.steps[-1].started_at)
 
 
 def _proof(journal: Journal, deadline: float, said: str) -> Proof:

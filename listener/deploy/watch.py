@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from listener.deploy.elapsed import elapsed_since
 from listener.deploy.health import (
     ABSENT,
     Progress,
@@ -20,7 +21,6 @@ from listener.deploy.health import (
     terms,
 )
 from listener.drivers.probes import Probes
-from listener.model.base import utc_now
 from listener.model.deployment import Proof
 from listener.model.journal import Baseline
 from listener.model.target import Health
@@ -44,13 +44,13 @@ async def watch(  # noqa: PLR0913 - two of them have defaults and go by keyword
     `tell` is told after each look how it stands. One that `removes_itself`, by --rm, is gone
     when it ended.
     """
-    progress = Progress()
+    progress, elapsed = Progress(), elapsed_since(baseline.watch_began)
     while True:
         now = await inspect()
         answer = None
         if now is not None and now["State"].get("Status") == "running":
             answer = await probes.ask(now)
-        since = (utc_now() - baseline.watch_began).total_seconds()
+        since = elapsed()
         wanted = terms(settings, (now or {}).get("Config", {}).get("Healthcheck"))
         sample = dataclasses.replace(sample_of(now, answer), removes_itself=removes_itself)
         progress, verdict = judge(sample, since, baseline, wanted, progress)

@@ -7,6 +7,7 @@ connection breaks. Containers and images are named by id or name; answers are th
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -34,7 +35,9 @@ _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 _CONNECT = 10.0
 _IDLE_EVENTS = 300.0
 _NO_CONNECTION = 900  # aiodocker's own status
+_REFUSED = 400
 _LOOKS = ("GET", "HEAD")
+_INFO = Call("GET", "info")
 
 
 class Engine(ContainerCalls, ImageCalls, ServiceCalls):
@@ -42,7 +45,8 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
 
     `connect` first. Every call raises EngineAway where no answer came, and EngineError (NotFound,
     Conflict) where the engine refused. After EngineAway from a change: look whether it was made.
-    `guard`, once set, is asked before each change.
+    `guard`, once set, is asked before each change. An engine that was upgraded meanwhile is agreed
+    with anew; where it is another one than before, `exchanged` is set and it counts as away.
     """
 
     def __init__(self, url: str) -> None:
@@ -56,6 +60,10 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         self.containerd_store = False
         self.cgroup_v2 = False
         self.guard: Guard | None = None
+        self.exchanged = asyncio.Event()
+        self._id = ""
+        self._agreed = False
+        self._agreeing = asyncio.Lock()
         self._client: Docker | None = None
         self._looks = Looks(self)
 
@@ -67,24 +75,50 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         if self._client is None:
             self._client = self._make_client()
         try:
-            version = await self.json(Call("GET", "version", versioned=False))
-            self.api = self._agree(version)
-            self._client.api_version = f"v{self.api[0]}.{self.api[1]}"
-            info = await self.info()
+            version, info = await self._greet(self._client)
         except BaseException:
             await self.close()
             raise
+        self.engine_id = self._id = info.get("ID", "")
+        self.exchanged.clear()
+        self._learn(version, info)
+
+    async def _greet(self, client: Docker) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Agrees on an API version; what the engine says of its version and of itself."""
+        version = await self.json(Call("GET", "version", versioned=False))
+        self.api = self._agree(version)
+        client.api_version = f"v{self.api[0]}.{self.api[1]}"
+        # Not sent like other calls: those wait until this has an answer.
+        async with self._exchange(client, _INFO) as response:
+            return version, await response.json()
+
+    def _learn(self, version: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         self.version = version.get("Version", "")
         parts = version.get("Components") or ()
         self.podman = any(str(part.get("Name", "")).startswith("Podman") for part in parts)
         self.os = version.get("Os", "")
         self.architecture = version.get("Arch", "")
-        self.engine_id = info.get("ID", "")
         self.name = info.get("Name", "")
         self.containerd_store = any(
             "io.containerd.snapshotter.v1" in pair for pair in info.get("DriverStatus") or ()
         )
         self.cgroup_v2 = info.get("CgroupVersion") == "2"
+        self._agreed = True
+
+    async def _agree_again(self, client: Docker) -> None:
+        """Agrees with an engine that was upgraded or downgraded since `connect`."""
+        async with self._agreeing:
+            if self._agreed:
+                return
+            try:
+                version, info = await self._greet(client)
+            except EngineError as problem:
+                # A newer version of this program goes on with what is under way.
+                raise EngineAway(str(problem)) from problem
+            if info.get("ID", "") != self._id:
+                self.exchanged.set()
+                raise EngineAway(f"Another engine than before answers at {self.url}")
+            self._learn(version, info)
 
     def _make_client(self) -> Docker:
         if not self.url.startswith(_SCHEMES):
@@ -131,7 +165,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
 
     async def info(self) -> dict[str, Any]:
         """What ``docker info`` shows."""
-        return await self.json(Call("GET", "info"))
+        return await self.json(_INFO)
 
     async def events(
         self, filters: Filters | None = None, since: float | None = None
@@ -156,16 +190,22 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
 
     @asynccontextmanager
     async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Makes the request; the one place where faults are translated.
-
-        Every call that may change something asks the guard first.
-        """
+        """Makes the request; every call that may change something asks the guard first."""
+        client = self._client
+        if client is None:
+            raise EngineAway(f"The engine at {self.url} is not connected")
+        if call.versioned and not self._agreed:
+            await self._agree_again(client)
         if call.method not in _LOOKS and self.guard is not None:
             await self.guard()
-        if self._client is None:
-            raise EngineAway(f"The engine at {self.url} is not connected")
+        async with self._exchange(client, call) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _exchange(self, client: Docker, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request and its answer; the one place where faults are translated."""
         try:
-            async with self._client._query(
+            async with client._query(
                 call.path,
                 call.method,
                 params=dict(call.params),
@@ -189,7 +229,8 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             ) from fault
         except (aiohttp.ClientError, OSError, json.JSONDecodeError) as fault:
             if call.method == "HEAD" and isinstance(fault, json.JSONDecodeError):
-                # A refusal without the text that aiodocker wants to read.
+                # A refusal without the text that aiodocker wants to read: it may be of our version.
+                await self.info()
                 raise NotFound(404, f"no such thing: {call.path}") from fault
             raise EngineAway(
                 f"The connection to the engine at {self.url} broke: {_cause(fault)}"
@@ -199,8 +240,12 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         if fault.status == _NO_CONNECTION:
             cause = _cause(fault.__context__ or fault)
             return EngineAway(f"The engine at {self.url} does not answer: {cause}")
+        said = fault.message.strip()
+        if fault.status == _REFUSED and "client version" in said:
+            self._agreed = False
+            return EngineAway(f"The engine at {self.url} speaks another API now: {said}")
         kinds = {404: NotFound, 409: Conflict}
-        return kinds.get(fault.status, EngineError)(fault.status, fault.message.strip())
+        return kinds.get(fault.status, EngineError)(fault.status, said)
 
 
 def _data(call: Call) -> str | io.BytesIO | None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from listener.model.base import Noun
-from listener.model.deployment import Deployment
+from listener.model.deployment import Deployment, State
 from listener.model.target import Strategy, Target
 
 
@@ -180,6 +180,12 @@ class Journal(Noun):
     def ran(self) -> bool:
         """Whether any of the containers ran before, so that something was proven."""
         return any(swap.old is None or swap.old.was_running for swap in self.swaps)
+
+    @property
+    def condemned(self) -> bool:
+        """Whether the new image counts as bad: sick, or taken back for a reason of its own."""
+        back = self.deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED)
+        return self.sick or (back and not self.untaken)
 
     @property
     def touched(self) -> frozenset[str]:

@@ -200,9 +200,8 @@ class Rolling:
         else:
             word = _WORDS.get(deployment.state, "failed")
             sentence = f"{part.member} {word}: {deployment.reason}"[:_LONGEST]
-            sick = journal.sick or deployment.state in _WORDS
             back = rollout.on_failure == "rollback"
-            await self._rollouts.stop(part, sentence, for_good=sick, back=back)
+            await self._rollouts.stop(part, sentence, for_good=journal.condemned, back=back)
         self._held.pop(part.target, None)
         stop = await self._rollouts.stopped(part)
         if stop is not None:

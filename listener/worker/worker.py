@@ -90,9 +90,10 @@ class Worker:
             return
         await self._work(engine, lease)
 
-    async def _tend(self, engine: Engine) -> None:  # noqa: ARG002 - a swarm's needs it
-        """Returns where the lease is better left to another worker: never, of an engine's own."""
-        await asyncio.Event().wait()
+    async def _tend(self, engine: Engine) -> None:
+        """Returns where the lease is of no use any more: another engine has this one's address."""
+        await engine.exchanged.wait()
+        log.warning("the lease is left: another engine answers now", host=self.settings.host)
 
     async def _work(self, engine: Engine, lease: Lease) -> None:
         settings = self.settings

@@ -9,6 +9,7 @@ import pytest
 from listener.deploy.outcomes import Nothing, Resolved
 from listener.deploy.wanted import Wanted
 from listener.model.deployment import Deployment, State, Trigger
+from listener.model.journal import Journal, Phase
 from listener.model.tag_policy import TagPolicy
 from listener.model.target import Memory, Rollout, Target, TargetSettings
 from listener.registry import Denied, RegistryAway
@@ -130,6 +131,29 @@ async def test_after_a_stop_the_digest_is_bad_until_a_person_wants_it(
     assert end.ended.reason == "stopped: web@h2 was rolled back: sick"
     (bad,) = part.memories.known.bad
     assert (bad.digest, bad.reason) == (FIRST, "web@h2 was rolled back: sick")
+
+
+@pytest.mark.parametrize(
+    ("state", "untaken", "bad"),
+    [
+        (State.ROLLED_BACK, False, True),
+        (State.FAILED, True, False),
+        (State.ROLLBACK_FAILED, True, False),
+    ],
+)
+async def test_what_was_disturbed_on_one_host_is_bad_on_none(
+    part: Part, other: Part, state: State, untaken: bool, bad: bool
+) -> None:
+    waiting = a_deployment(host="h2")
+    settings = TargetSettings(rollout=Rollout(group="web"))
+    target = TARGET.model_copy(update={"host": "h2", "settings": settings})
+    assert isinstance(await other.ask(waiting, target), Go)
+    facts = {"state": state, "reason": "restarted by someone else", "to_digest": FIRST}
+    ended = waiting.model_copy(update=facts)
+    journal = Journal(deployment=ended, target=target, phase=Phase.CLEAN, untaken=untaken)
+    await other.rolling.ended(journal)
+    assert isinstance(await part.ask(a_deployment()), End)
+    assert bool(part.memories.known.bad) is bad
 
 
 async def test_a_host_goes_back_only_from_what_it_was_told_to_leave(part: Part) -> None:

@@ -42,6 +42,7 @@ class Toy:
     """An engine that knows one old and at most one new container, by their names."""
 
     sick: bool = False
+    disturbed: bool = False
     strategy: Strategy = "recreate"
     faulty: frozenset[Phase] = frozenset()
     names: dict[str, str] = field(default_factory=lambda: {"old": "web"})
@@ -135,6 +136,8 @@ class Toy:
         return Done()
 
     def _watch(self, _: Journal) -> Outcome:
+        if self.disturbed:
+            return Sick("disturbed", "restarted by someone else")
         return Sick("unhealthy", "unhealthy") if self.sick else Healthy("healthy")
 
     def _commit(self, _: Journal) -> Outcome:
@@ -223,6 +226,11 @@ BESIDE = ("boot", "prove", "after_start", "handover")
 SCENARIOS = {
     "good": (Toy, State.SUCCEEDED),
     "sick": (lambda: Toy(sick=True), State.ROLLED_BACK),
+    "disturbed": (lambda: Toy(disturbed=True), State.FAILED),
+    "disturbed beside the old one": (
+        lambda: Toy(disturbed=True, strategy="warm"),
+        State.FAILED,
+    ),
     "no answer": (lambda: Toy(faulty=frozenset({Phase.RESOLVE})), State.FAILED),
     "no image": (lambda: Toy(faulty=frozenset({Phase.PULL})), State.FAILED),
     "create refused": (lambda: Toy(faulty=frozenset({Phase.CREATE})), State.FAILED),
@@ -320,6 +328,45 @@ def test_a_digest_that_was_sick_beside_the_old_one_is_a_bad_one() -> None:
     saved = [fresh()]
     run(Toy(sick=True, strategy="start-first"), saved, kill_at=0)
     assert saved[-1].deployment.state is State.FAILED
+    assert [bad.digest for bad in final_memory(saved[-1], Memory()).bad] == [NEW_DIGEST]
+
+
+@pytest.mark.parametrize(
+    ("toy", "rollback", "state", "left"),
+    [
+        (Toy(disturbed=True), True, State.FAILED, {"old"}),
+        (Toy(disturbed=True, strategy="start-first"), True, State.FAILED, {"old"}),
+        (Toy(disturbed=True), False, State.FAILED, {"new"}),
+        (
+            Toy(disturbed=True, faulty=frozenset({Phase.REVERT})),
+            True,
+            State.ROLLBACK_FAILED,
+            {"new"},
+        ),
+    ],
+    ids=["taken back", "beside the old one", "rollback is off", "the way back fails"],
+)
+def test_a_restart_from_outside_says_nothing_of_the_image(
+    toy: Toy, rollback: bool, state: State, left: set[str]
+) -> None:
+    saved = [fresh(rollback=rollback)]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert end.state is state
+    assert (end.reason or "").startswith("restarted by someone else")
+    assert toy.running == left
+    assert final_memory(saved[-1], Memory()) == Memory()
+
+
+def test_a_sick_release_is_bad_though_its_way_back_is_disturbed() -> None:
+    toy, saved = Toy(sick=True), [fresh()]
+    back = Sick("disturbed", "restarted by someone else", remedy="`docker start web`")
+    toy._revert_watch = lambda _: back  # type: ignore[method-assign]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert end.state is State.ROLLBACK_FAILED
+    said = "unhealthy; taking it back failed too: the container that ran before: restarted by"
+    assert (end.reason or "").startswith(said)
     assert [bad.digest for bad in final_memory(saved[-1], Memory()).bad] == [NEW_DIGEST]
 
 

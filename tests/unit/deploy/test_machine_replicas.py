@@ -96,6 +96,11 @@ SCENARIOS: dict[str, tuple[Callable[[], Fleet], State]] = {
     "good and warm": (lambda: fleet(warm(), others=warm()), State.SUCCEEDED),
     "one was scaled away": (lambda: fleet(scaled_away="web-2"), State.SUCCEEDED),
     "the last one is sick": (lambda: fleet(lambda: Toy(sick=True)), State.ROLLED_BACK),
+    "the last one is disturbed": (lambda: fleet(lambda: Toy(disturbed=True)), State.FAILED),
+    "disturbed beside the old one": (
+        lambda: fleet(warm(disturbed=True), others=warm()),
+        State.FAILED,
+    ),
     "sick beside the old one": (
         lambda: fleet(warm(sick=True), others=warm()),
         State.ROLLED_BACK,
