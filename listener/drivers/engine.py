@@ -7,6 +7,7 @@ connection breaks. Containers and images are named by id or name; answers are th
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -79,7 +80,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         self.podman = any(str(part.get("Name", "")).startswith("Podman") for part in parts)
         self.os = version.get("Os", "")
         self.architecture = version.get("Arch", "")
-        self.engine_id = info.get("ID", "")
+        self.engine_id = _podman_id(info) if self.podman else info.get("ID", "")
         self.name = info.get("Name", "")
         self.containerd_store = any(
             "io.containerd.snapshotter.v1" in pair for pair in info.get("DriverStatus") or ()
@@ -201,6 +202,12 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             return EngineAway(f"The engine at {self.url} does not answer: {cause}")
         kinds = {404: NotFound, 409: Conflict}
         return kinds.get(fault.status, EngineError)(fault.status, fault.message.strip())
+
+
+def _podman_id(info: Mapping[str, Any]) -> str:
+    """Podman makes up another ID for each answer: its machine and its storage tell it instead."""
+    place = f"{info.get('Name', '')}\0{info.get('DockerRootDir', '')}"
+    return f"podman-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 def _data(call: Call) -> str | io.BytesIO | None:
