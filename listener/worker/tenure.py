@@ -231,7 +231,7 @@ class Tenure:
             return
         now = asyncio.get_running_loop().time()
         if now - self._listed_at > _STALE:
-            self._listed, self._listed_at = await self._discovery.targets(), now
+            self._listed, self._listed_at = await self._targets(), now
         if await self._admission.pushes(entries, self._listed):
             self._slots.wake()
             self._changed.set()
@@ -246,11 +246,15 @@ class Tenure:
         entries = await self._ledger.read_commands(_BLOCK)
         if not entries:
             return
-        targets = await self._discovery.targets()
+        targets = await self._targets()
         for entry_id, command in entries:
             await self._admission.command(entry_id, command, targets)
         self._slots.wake()
         self._changed.set()
+
+    async def _targets(self) -> list[Target]:
+        """All of them, also those that a swap hides: what is asked for one then is for it."""
+        return self._overview.whole(await self._discovery.targets())
 
     async def _keep_turns(self) -> None:
         await self._rolling.keep()
