@@ -130,6 +130,7 @@ class Tenure:
             self._admission,
             self._slots.wake,
         )
+        self._wanted.doubt = self._reconcile.doubt
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._listed: list[Target] = []
