@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,12 +37,17 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
 class Wanted:
-    """Finds the digest that a deployment shall bring."""
+    """Finds the digest that a deployment shall bring.
+
+    `doubt`, once set, is told of a push after which there is nothing to do, because the registry
+    says another digest than the push did: then it may say it soon.
+    """
 
     def __init__(self, engine: Engine, resolver: Asks, credentials: Credentials) -> None:
         self._engine = engine
         self._resolver = resolver
         self._credentials = credentials
+        self.doubt: Callable[[Deployment], None] | None = None
 
     async def find(
         self, deployment: Deployment, target: Target, memory: Memory
@@ -116,7 +123,7 @@ class Wanted:
             )
         except (RegistryFault, CredentialsFault) as fault:
             return Faulted(str(fault))
-        return _checked(found, deployment, target, memory)
+        return self._weighed(found, deployment, target, memory)
 
     async def _refusal(self, deployment: Deployment, target: Target) -> str | None:
         """Why no node of a swarm could pull a digest that was named by hand; None where one may.
@@ -138,7 +145,25 @@ class Wanted:
         self, deployment: Deployment, target: Target, memory: Memory
     ) -> Resolved | Nothing:
         """Like `find`, asked once; raises RegistryFault and CredentialsFault."""
-        return _checked(await self._ask(deployment, target), deployment, target, memory)
+        found = await self._ask(deployment, target)
+        return self._weighed(found, deployment, target, memory)
+
+    def _weighed(
+        self, found: Resolved, deployment: Deployment, target: Target, memory: Memory
+    ) -> Resolved | Nothing:
+        """What a registry said, checked; some say for a while what a tag meant before a push.
+
+        The lane is not held meanwhile: what a push names may be one platform of what the tag means,
+        and then a registry never says it.
+        """
+        outcome = _checked(found, deployment, target, memory)
+        if not isinstance(outcome, Nothing) or self.doubt is None:
+            return outcome
+        if not _untold(found, deployment, target, memory):
+            return outcome
+        self.doubt(deployment)
+        more = f"{deployment.hint} was pushed, so the registry is asked again soon"
+        return dataclasses.replace(outcome, reason=f"{outcome.reason}; {more}")
 
     async def _ask(self, deployment: Deployment, target: Target) -> Resolved:
         # The container's own spelling is the address; a payload never chooses one.
@@ -203,6 +228,14 @@ def _checked(
         if new is not None and running is not None and new < running:
             return Nothing(f"{found.tag} is older than {target.tag}, which runs", found.digest)
     return found
+
+
+def _untold(found: Resolved, deployment: Deployment, target: Target, memory: Memory) -> bool:
+    """Whether a push that was just received named a digest that neither is said nor runs."""
+    if deployment.trigger is not Trigger.PUSH or deployment.hint in (None, found.digest):
+        return False
+    runs = {good.digest for good in memory.good if good.image_id == target.image_id}
+    return deployment.hint not in runs.union(target.digests) and _fresh(deployment.received_at)
 
 
 def _tag_of(digest: str, memory: Memory) -> str | None:

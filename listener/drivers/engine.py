@@ -8,6 +8,7 @@ connection breaks. Containers and images are named by id or name; answers are th
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -79,7 +80,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         except BaseException:
             await self.close()
             raise
-        self.engine_id = self._id = info.get("ID", "")
+        self.engine_id = self._id = _identity(version, info)
         self.exchanged.clear()
         self._learn(version, info)
 
@@ -94,8 +95,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
 
     def _learn(self, version: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         self.version = version.get("Version", "")
-        parts = version.get("Components") or ()
-        self.podman = any(str(part.get("Name", "")).startswith("Podman") for part in parts)
+        self.podman = _is_podman(version)
         self.os = version.get("Os", "")
         self.architecture = version.get("Arch", "")
         self.name = info.get("Name", "")
@@ -115,7 +115,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             except EngineError as problem:
                 # A newer version of this program goes on with what is under way.
                 raise EngineAway(str(problem)) from problem
-            if info.get("ID", "") != self._id:
+            if _identity(version, info) != self._id:
                 self.exchanged.set()
                 raise EngineAway(f"Another engine than before answers at {self.url}")
             self._learn(version, info)
@@ -246,6 +246,19 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             return EngineAway(f"The engine at {self.url} speaks another API now: {said}")
         kinds = {404: NotFound, 409: Conflict}
         return kinds.get(fault.status, EngineError)(fault.status, said)
+
+
+def _is_podman(version: Mapping[str, Any]) -> bool:
+    parts = version.get("Components") or ()
+    return any(str(part.get("Name", "")).startswith("Podman") for part in parts)
+
+
+def _identity(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """Podman makes up another ID for each answer: its machine and its storage tell it instead."""
+    if not _is_podman(version):
+        return str(info.get("ID", ""))
+    place = f"{info.get('Name', '')}\0{info.get('DockerRootDir', '')}"
+    return f"podman-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 def _data(call: Call) -> str | io.BytesIO | None:

@@ -176,6 +176,10 @@ KEEP_TURN = (
     + """
 -- KEYS: then the rolling digest, turns
 -- ARGV: then member, deployment, ms after which it is lost, seconds that the hash lives
+-- A renewal that comes after the end of the turn changes nothing: nobody would renew it again.
+local state = redis.call('HGET', KEYS[3], ARGV[3]) or ''
+local ended = state == 'out' or string.match(state, '^done ') or string.match(state, '^back ')
+if ended then return 1 end
 local time = redis.call('TIME')
 local lost = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
 redis.call('HSET', KEYS[3], ARGV[3], 'running ' .. ARGV[4])

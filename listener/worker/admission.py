@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -18,6 +20,14 @@ from listener.worker.lanes import Lanes, ended_early
 from listener.worker.rehearsals import Rehearsals
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The pushes that raised the question whether another one was missed, and when they came."""
+
+    pushes: tuple[str, ...]
+    received_at: datetime | None
 
 
 class Admission:
@@ -165,11 +175,11 @@ def untold(
 
 
 def reconcile_deployment(
-    target: Target, host: str, memory: Memory, push: Push | None = None
+    target: Target, host: str, memory: Memory, told: Told | None = None
 ) -> Deployment:
     """What is asked for where a push may have been missed: whatever the target follows.
 
-    `push` is the one that raised the question, where there was one.
+    `told` has the pushes that raised the question, where there were any.
     """
     now = utc_now()
     known = next((good for good in memory.good if good.image_id == target.image_id), None)
@@ -177,10 +187,10 @@ def reconcile_deployment(
         id=new_deployment_id(now),
         target=target.name,
         host=host,
-        trigger=Trigger.PUSH if push else Trigger.RECONCILE,
+        trigger=Trigger.PUSH if told else Trigger.RECONCILE,
         image=target.image,
         tag=known.tag if known is not None and known.tag else target.tag,
-        pushes=(push.id,) if push else (),
-        received_at=push.received_at if push else None,
+        pushes=told.pushes if told else (),
+        received_at=told.received_at if told else None,
         queued_at=now,
     )

@@ -66,6 +66,18 @@ class Overview:
         self._memories[deployment.target] = memory
         self._last[deployment.target] = deployment
 
+    def whole(self, targets: Sequence[Target]) -> list[Target]:
+        """These, and the targets in the middle of a deployment of which no container has the name
+        right now.
+        """
+        seen = {target.name for target in targets}
+        out_of_sight = [
+            target.model_copy(update={"health": "absent"})
+            for name, target in self._under_way.items()
+            if name not in seen
+        ]
+        return [*targets, *out_of_sight]
+
     async def count_recovery(self, good: Deployment) -> None:
         """Times a success from the first of the failures that directly precede it."""
         if good.state is not State.SUCCEEDED:
@@ -100,7 +112,7 @@ class Overview:
         await self.read_pauses()
         self.seen = targets
         self._complain(targets)
-        targets = [*targets, *self._out_of_sight(targets)]
+        targets = self.whole(targets)
         views = [await self._view(target, target.name == ended) for target in targets]
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
         now = utc_now()
@@ -125,15 +137,6 @@ class Overview:
             if self._problems.get(name) != problem:
                 log.warning("target left alone", target=name, host=self._host, reason=problem)
         self._problems = problems
-
-    def _out_of_sight(self, targets: Sequence[Target]) -> list[Target]:
-        """Targets in the middle of a deployment of which no container has the name right now."""
-        seen = {target.name for target in targets}
-        return [
-            target.model_copy(update={"health": "absent"})
-            for name, target in self._under_way.items()
-            if name not in seen
-        ]
 
     async def _view(self, target: Target, ended: bool) -> TargetView:
         memory = await self.memory(target.name)

@@ -1,7 +1,8 @@
 """Pushes that nobody told of: whether a target's tag means something else than what it runs.
 
 Every target is asked for soon after the start and then about every `reconcile`; out of turn where a
-push names one tag of its repository and the sender is known to leave out the others.
+push names one tag of its repository and the sender is known to leave out the others, or where the
+registry did not say yet what a push had told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from listener.model.deployment import Deployment
 from listener.model.push import Push
 from listener.model.target import Target
 from listener.registry import LeftAlone, RegistryAway, RegistryFault
-from listener.worker.admission import Admission, reconcile_deployment
+from listener.worker.admission import Admission, Told, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
 from listener.worker.targets import Targets
@@ -33,6 +34,8 @@ _LOOK_EVERY = 5.0
 _NOTIFIED_WITHIN = 3.0
 # GitHub's registry has been seen to answer with the previous digest for a while.
 _LOOKS = (0.0, 10.0, 45.0)
+# So have replicas and caches of others; it was asked a moment ago.
+_LOOKS_AGAIN = (3.0, 10.0, 45.0)
 
 # Many hosts that begin in the same moment do not ask in the same second.
 _FIRST_WITHIN = 10.0
@@ -43,7 +46,7 @@ _Question = tuple[str, str, float]
 
 @dataclass
 class _Suspicion:
-    push: Push
+    told: Told
     looks: list[float]
 
 
@@ -73,8 +76,16 @@ class Reconcile:
 
     def suspect(self, target: str, push: Push) -> None:
         """Lets a target be asked for soon: a tag of its own may have moved with the pushed one."""
+        self._suspect(target, Told((push.id,), push.received_at), _LOOKS)
+
+    def doubt(self, deployment: Deployment) -> None:
+        """Lets the registry be asked again soon: what a push told of was not what it said."""
+        told = Told(deployment.pushes, deployment.received_at)
+        self._suspect(deployment.target, told, _LOOKS_AGAIN)
+
+    def _suspect(self, target: str, told: Told, looks: Sequence[float]) -> None:
         now = asyncio.get_running_loop().time()
-        self._suspicions[target] = _Suspicion(push, [now + look for look in _LOOKS])
+        self._suspicions[target] = _Suspicion(told, [now + look for look in looks])
         self._suspected.set()
 
     async def look(self) -> None:
@@ -114,20 +125,20 @@ class Reconcile:
 
     async def _question(self, target: Target, due: frozenset[_Question]) -> Deployment | None:
         """What to ask the registry for this target, if it is time to ask at all."""
-        push = self._suspected_now(target.name, asyncio.get_running_loop().time())
-        if push is None and _question_of(target) not in due:
+        told = self._suspected_now(target.name, asyncio.get_running_loop().time())
+        if told is None and _question_of(target) not in due:
             return None
         memory = await self._overview.memory(target.name)
-        return reconcile_deployment(target, self._host, memory, push)
+        return reconcile_deployment(target, self._host, memory, told)
 
-    def _suspected_now(self, target: str, now: float) -> Push | None:
+    def _suspected_now(self, target: str, now: float) -> Told | None:
         suspicion = self._suspicions.get(target)
         if suspicion is None or now < suspicion.looks[0]:
             return None
         del suspicion.looks[0]
         if not suspicion.looks:
             del self._suspicions[target]
-        return suspicion.push
+        return suspicion.told
 
     def _due(self, targets: Sequence[Target]) -> frozenset[_Question]:
         """The questions whose time has come; targets that ask the same ask together."""

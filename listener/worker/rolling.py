@@ -77,6 +77,7 @@ class Rolling:
         self._found: dict[str, _Found] = {}
         self._members: dict[str, tuple[float, list[str]]] = {}
         self._held: dict[str, tuple[Part, str]] = {}
+        self._ending: dict[str, Part] = {}
 
     async def ask(self, waiting: Deployment, target: Target) -> Go | Later | End:
         """Whether a deployment that waits may begin; ask again while it may not."""
@@ -181,15 +182,21 @@ class Rolling:
 
     async def keep(self) -> None:
         """Says that every turn goes on, once."""
-        for part, deployment in list(self._held.values()):
-            await self._rollouts.keep(part, deployment)
+        for target, held in list(self._held.items()):
+            # It may have ended while another one was renewed.
+            if self._held.get(target) == held:
+                await self._rollouts.keep(*held)
 
     async def ended(self, journal: Journal) -> None:
-        """Says how a turn ended; where it failed, those that were done are told to go back."""
-        deployment, part = journal.deployment, self._part_of(journal)
-        held, id_ = self._held.get(deployment.target, (None, ""))
-        if id_ == deployment.id:
-            part = held
+        """Says how a turn ended; where it failed, those that were done are told to go back.
+
+        It may be repeated.
+        """
+        deployment = journal.deployment
+        held, id_ = self._held.pop(deployment.target, (None, ""))
+        if held is not None and id_ == deployment.id:
+            self._ending[id_] = held
+        part = self._ending.get(deployment.id) or self._part_of(journal)
         rollout = journal.target.settings.rollout
         if part is None or rollout is None:
             return
@@ -202,10 +209,10 @@ class Rolling:
             sentence = f"{part.member} {word}: {deployment.reason}"[:_LONGEST]
             back = rollout.on_failure == "rollback"
             await self._rollouts.stop(part, sentence, for_good=journal.condemned, back=back)
-        self._held.pop(part.target, None)
         stop = await self._rollouts.stopped(part)
         if stop is not None:
             await self._send_back(part, rollout, stop)
+        self._ending.pop(deployment.id, None)
 
     async def _send_back(self, part: Part, rollout: Rollout, stop: Stop) -> None:
         if not stop.back:

@@ -140,6 +140,7 @@ class Tenure:
             self._admission,
             self._slots.wake,
         )
+        self._wanted.doubt = self._reconcile.doubt
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._commands: list[tuple[str, Command]] = []
@@ -253,7 +254,7 @@ class Tenure:
             return
         now = asyncio.get_running_loop().time()
         if now - self._listed_at > _STALE:
-            self._listed, self._listed_at = await self._discovery.targets(), now
+            self._listed, self._listed_at = await self._targets(), now
         if await self._admission.pushes(entries, self._listed):
             self._slots.wake()
             self._changed.set()
@@ -269,12 +270,16 @@ class Tenure:
         self._commands = self._commands or await self._ledger.read_commands(_BLOCK)
         if not self._commands:
             return
-        targets = await self._discovery.targets()
+        targets = await self._targets()
         while self._commands:
             await self._admission.command(*self._commands[0], targets)
             del self._commands[0]
         self._slots.wake()
         self._changed.set()
+
+    async def _targets(self) -> list[Target]:
+        """All of them, also those that a swap hides: what is asked for one then is for it."""
+        return self._overview.whole(await self._discovery.targets())
 
     async def _keep_turns(self) -> None:
         await self._rolling.keep()

@@ -13,11 +13,12 @@ from listener.model.journal import Journal, Phase
 from listener.model.tag_policy import TagPolicy
 from listener.model.target import Memory, Rollout, Target, TargetSettings
 from listener.registry import Denied, RegistryAway
-from listener.store import Lease, Rollouts, Store
+from listener.store import Lease, Rollouts, Store, Unavailable
+from listener.store import Part as StoredPart
 from listener.worker.overview import Overview
 from listener.worker.rolling import End, Go, Later, Rolling
 
-from .conftest import a_deployment
+from .conftest import a_deployment, finished
 
 FIRST, SECOND = ("sha256:" + digit * 64 for digit in "12")
 TARGET = Target(
@@ -162,3 +163,56 @@ async def test_a_host_goes_back_only_from_what_it_was_told_to_leave(part: Part) 
     end = await part.ask(a_deployment(from_digest=SECOND, **facts))
     assert isinstance(end, End)
     assert (end.ended.state, end.ended.reason) == (State.SKIPPED, f"it no longer runs {SECOND}")
+
+
+def ended(deployment: Deployment, target: Target = TARGET) -> Journal:
+    facts = {"from_digest": SECOND, "to_digest": FIRST}
+    done = finished(deployment.model_copy(update=facts))
+    return Journal(deployment=done, target=target, phase=Phase.CLEAN)
+
+
+async def test_a_turn_that_ends_while_others_are_renewed_stays_ended(
+    part: Part, other: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = TARGET.model_copy(update={"name": "api", "image": "docker.io/team/api"})
+    of_web = a_deployment()
+    assert isinstance(await part.ask(a_deployment("api"), api), Go)
+    assert isinstance(await part.ask(of_web), Go)
+    keep, renewed = part.rollouts.keep, list[str]()
+
+    async def slow(turn: StoredPart, deployment: str) -> None:
+        renewed.append(turn.target)
+        await keep(turn, deployment)
+        if turn.target == "api":
+            await part.rolling.ended(ended(of_web))
+
+    monkeypatch.setattr(part.rollouts, "keep", slow)
+    await part.rolling.keep()
+    assert renewed == ["api"]
+    assert isinstance(await other.ask(a_deployment(host="h2")), Go)
+
+
+async def test_the_end_of_a_turn_is_told_also_where_the_store_was_away(
+    part: Part, other: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = a_deployment(
+        trigger=Trigger.ROLLBACK, from_digest=FIRST, cause="rollout web was stopped"
+    )
+    assert isinstance(await part.ask(deployment), Go)
+    # Both are digests of the image that it left.
+    done = ended(deployment)
+    assert done.deployment.from_digest != deployment.from_digest
+    with monkeypatch.context() as away:
+
+        async def fails(_: StoredPart) -> None:
+            raise Unavailable("away")
+
+        away.setattr(part.rollouts, "out", fails)
+        with pytest.raises(Unavailable):
+            await part.rolling.ended(done)
+        await part.rolling.keep()
+    await part.rolling.ended(done)
+    back = a_deployment(
+        host="h2", trigger=Trigger.ROLLBACK, from_digest=FIRST, cause="rollout web was stopped"
+    )
+    assert isinstance(await other.ask(back), Go)

@@ -186,6 +186,32 @@ async def test_a_host_that_is_lost_in_its_turn_stops_the_others(hosts: Sequence[
     assert stop.sentence == "web@a was not heard of for 0.6 s in its turn"
 
 
+async def test_a_renewal_that_comes_after_the_end_of_a_turn_changes_nothing(
+    hosts: Sequence[Host], store: Store
+) -> None:
+    a, b, _ = hosts
+    a.hurry(lost_after=LOST_AFTER)
+    assert await a.asks() == GO
+    await a.done()
+    await a.rollouts.keep(a.part(), "d-a-1")
+    assert await b.asks() == GO, "nobody holds a turn"
+    await asyncio.sleep(LOST_AFTER * 1.2)
+    assert await b.asks() == GO, "nor is anybody missed in one"
+    await b.rollouts.stop(b.part(), "web@b failed: no", for_good=False, back=True)
+    await b.rollouts.keep(b.part(), "d-b-1")
+    stop = await b.rollouts.stopped(b.part())
+    assert stop is not None
+    assert stop.done == {"web@a": OLD}
+    asked = a_deployment("web", "a", trigger=Trigger.ROLLBACK, to_digest=OLD)
+    command = Command(kind="rollback", deployment=asked, digest=OLD)
+    assert await b.rollouts.send_back(b.part(), command)
+    await a.rollouts.keep(a.part(), "d-a-1")
+    assert await a.asks(OTHER) == GO, "no turn of the group is held by who failed or went back"
+    state = await store.call("HGETALL", keys.rolling(GROUP, NEW))
+    members = dict(zip(state[::2], state[1::2], strict=True))
+    assert (members["web@a"], members["web@b"]) == (f"back {asked.id}", "out")
+
+
 async def test_a_lost_host_holds_up_no_other_digest(hosts: Sequence[Host]) -> None:
     a, b, _ = hosts
     await a.rollouts.out(a.part(OTHER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -229,3 +230,54 @@ async def test_a_registry_that_is_away_keeps_no_digest_from_swarm() -> None:
     for registry in (Registry({digest("2"): digest("2")}), Registry({}, RegistryAway("503"))):
         assert await wanted(registry).find(by_hand, service(), Memory()) == found
         assert len(registry.asked) == 1
+
+
+async def doubted(
+    registry: Registry, pushed: Deployment, memory: Memory | None = None
+) -> tuple[str, list[Deployment]]:
+    """Why nothing is done, and what the registry shall be asked for again."""
+    doubts: list[Deployment] = []
+    finding = wanted(registry)
+    finding.doubt = doubts.append
+    found = await finding.find(pushed, target(), memory or Memory())
+    assert isinstance(found, Nothing)
+    assert await finding.glance(pushed, target(), memory or Memory()) == found
+    assert len(registry.asked) == 2, "nobody waits in the lane"
+    return found.reason, doubts[::2]
+
+
+async def test_a_registry_that_says_the_digest_from_before_the_push_is_asked_again_later() -> None:
+    stale = {"latest": digest("1")}
+    pushed = deployment(hint=digest("3"), received_at=utc_now())
+    more = f"; {digest('3')} was pushed, so the registry is asked again soon"
+    reason, doubts = await doubted(Registry(stale), pushed)
+    assert reason == f"already runs {digest('1')}{more}"
+    assert doubts == [pushed]
+    # It was taken back, and what mends it is pushed.
+    reason, doubts = await doubted(Registry({"latest": digest("2")}), pushed, BAD)
+    assert reason.startswith(f"{digest('2')} is known to be bad")
+    assert reason.endswith(more)
+    assert doubts == [pushed]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"hint": digest("1")},
+        # The engine knows what runs by several digests, the memory by the one it was deployed as.
+        {"hint": "sha256:id"},
+        {"hint": digest("4")},
+        {"hint": digest("3"), "received_at": utc_now() - timedelta(minutes=2)},
+        {"hint": digest("3"), "received_at": None},
+        {"hint": digest("3"), "trigger": Trigger.RECONCILE},
+    ],
+)
+async def test_it_is_not_asked_again_where_the_push_tells_nothing_else(
+    facts: dict[str, Any],
+) -> None:
+    good = Good(digest=digest("4"), tag="latest", image_id="running", at=utc_now())
+    pushed = deployment(**{"received_at": utc_now(), **facts})
+    said = Registry({"latest": digest("1")})
+    reason, doubts = await doubted(said, pushed, Memory(good=(good,)))
+    assert (reason, doubts) == (f"already runs {digest('1')}", [])
