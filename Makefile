@@ -85,7 +85,9 @@ docs: $(BIN)/.ready ## Build the documentation as a site: build/site
 coverage: setup ## Which lines the tests reach, all but chaos and the browser: 95 % at least
 	@$(BIN)/pip install -qq --group coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m lab.shared_engine $(BIN)/coverage run -m pytest -q $(CHOSEN) -n $(WORKERS) tests/unit tests/store tests/fundamentals tests/engine
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) tests/unit
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) tests/store
+	$(BIN)/python -m lab.shared_engine $(BIN)/coverage run -m pytest -q $(CHOSEN) -n $(WORKERS) tests/fundamentals tests/engine
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

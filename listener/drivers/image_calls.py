@@ -118,7 +118,7 @@ class ImageCalls(Wire):
             raise PullFault(
                 "transient", f"The pull of {image} ended without an error and without the image"
             ) from fault
-        self._check_platform(image, found)
+        self.check_platform(image, found)
         return found
 
     async def _stream_pull(
@@ -146,7 +146,8 @@ class ImageCalls(Wire):
                 if on_progress is not None and line.get("id"):
                     on_progress(_progress(line))
 
-    def _check_platform(self, image: str, found: Mapping[str, Any]) -> None:
+    def check_platform(self, image: str, found: Mapping[str, Any]) -> None:
+        """Raises PullFault where the engine cannot run an image, as its inspect shows it."""
         # Engines take an image of another platform where the reference is no index.
         made_for = found.get("Os") or self.os, found.get("Architecture") or self.architecture
         same = made_for[1] == self.architecture or (self.architecture, made_for[1]) in _ALSO_RUNS

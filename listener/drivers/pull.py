@@ -47,9 +47,13 @@ async def pull_with_retries(  # noqa: PLR0913 - three of them have defaults and 
     "final") and EngineAway.
     """
     try:
-        return await engine.inspect_digest(image, digest)
+        found = await engine.inspect_digest(image, digest)
     except NotFound:
         pass
+    else:
+        # A pull that was refused for its platform has left it here.
+        engine.check_platform(f"{image}@{digest}", found)
+        return found
     patience = _Patience(pull_timeout, pushed_at)
     retrying = AsyncRetrying(
         retry=retry_if_exception(patience.worth_another),

@@ -54,6 +54,8 @@ def test_what_cannot_be_created_pulled_or_replaced_ends_as_failed(world: World) 
     deployment = world.listener.deployment_of(name, lone)
     assert deployment["state"] == "failed"
     assert "is made for linux/s390x, the engine runs" in deployment["reason"]
+    # By then the engine has it, which makes it no better.
+    assert "is made for linux/s390x" in cli(world, 1, "deploy", name, "--digest", lone, "--wait")
 
     # A tag and a digest that the registry does not have: final at once when asked for by hand.
     assert "nope" in cli(world, 1, "deploy", name, "--tag", "nope", "--wait")
