@@ -205,6 +205,7 @@ def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
 _PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
 _HELPED = ("old", "new", "baseline", "verdict", "sick", "untaken")
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
+_NEW_SERVES = (Phase.DISARM, Phase.WATCH, Phase.AFTER_START, Phase.RESTART)
 # An update that faults was refused as a whole.
 _NO_WAY_BACK = (*_NOTHING_MADE, Phase.UPDATE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
 
@@ -232,7 +233,7 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
     journal = journal.led_by(None)
     if untouched(journal):
         return _go(journal, Phase.DISCARD, verdict=reason)
-    if journal.phase is Phase.AFTER_START and not journal.target.settings.rollback:
+    if journal.phase in _NEW_SERVES and not journal.target.settings.rollback:
         return _go(journal, Phase.COMMIT, verdict=reason)
     untaken = journal.phase is Phase.BEFORE_STOP
     return _go(journal, Phase.REVERT, verdict=reason, untaken=untaken)

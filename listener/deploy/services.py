@@ -207,6 +207,9 @@ class ServiceActs:
                 raise ReplacedError(f"someone else updated {old.name} to {new.reference} again")
             if service.image != image:
                 raise someone_else(service)
+            if old.digest is None and _same_tag(image, new.reference):
+                reason = f"it was defined as {image}, without a digest, which now is the new image"
+                return Sick("unhealthy", reason)
             if now.stage == "paused":
                 return await self._blame.sick(
                     service, now, f"the rollback stands still: {now.message}"
@@ -250,6 +253,10 @@ class ServiceActs:
             found = await self._engine.inspect_image(f"{repository}@{digest}")
             return dict((found.get("Config") or {}).get("Healthcheck") or {})
         return None
+
+
+def _same_tag(image: str, other: str) -> bool:
+    return parse_reference(image).tag == parse_reference(other).tag
 
 
 def _elapsed(journal: Journal) -> Callable[[], float]:

@@ -159,3 +159,18 @@ def _stack_story(cluster: Cluster, stack: str, idle: str, job: str, secret: str)
         "succeeded",
         "updated; the service is scaled to nothing, so that no task had to be proven",
     )
+
+
+def test_a_way_back_to_a_tag_that_moved_is_none(make_cluster: MakeCluster) -> None:
+    """A service made without a digest: what its tag means now is the sick release itself."""
+    cluster = make_cluster()
+    name = cluster.name("web")
+    cluster.first_release("web", "--no-resolve-image")
+    wait_for(lambda: cluster.settled("web"), "it runs", timeout=60)
+    digest = cluster.push("web", Release("2", Behaviour.SICK))
+    cluster.listener.start()
+    wait_for(lambda: cluster.listener.api("targets")["targets"], "the service is seen")
+    bad = cluster.listener.deployment_of(name, digest, timeout=90)
+    assert bad["state"] == "rollback_failed"
+    assert "without a digest, which now is the new image" in bad["reason"]
+    assert cluster.listener.target(name)["state"] == "paused"

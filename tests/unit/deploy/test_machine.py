@@ -446,3 +446,15 @@ def test_a_failed_rollback_ends_with_what_helps() -> None:
     reason = saved[-1].deployment.reason or ""
     said = "unhealthy; taking it back failed too: revert refused; what helps: `help revert`"
     assert reason == said
+
+
+@pytest.mark.parametrize("phase", [Phase.DISARM, Phase.WATCH])
+def test_without_rollback_what_serves_stays_whatever_the_engine_refuses(phase: Phase) -> None:
+    toy, saved = Toy(faulty=frozenset({phase})), [fresh(rollback=False)]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert (end.state, end.reason) == (
+        State.FAILED,
+        f"{phase} refused; left as it is, since rollback is off for this target",
+    )
+    assert toy.running == {"new"}
