@@ -22,7 +22,6 @@ from listener.registry import Credentials, Patient, Resolver
 from listener.services import Services
 from listener.store import (
     Archive,
-    Command,
     Lease,
     Ledger,
     PushLog,
@@ -31,8 +30,9 @@ from listener.store import (
     Unavailable,
 )
 from listener.telemetry import Metrics
-from listener.worker.admission import Admission, untold
+from listener.worker.admission import Admission
 from listener.worker.couriers import Couriers
+from listener.worker.inbox import Inbox
 from listener.worker.lanes import Lanes
 from listener.worker.mending import Mending, Mends
 from listener.worker.overview import Overview
@@ -48,13 +48,7 @@ log = structlog.get_logger(__name__)
 
 _PUBLISH_EVERY = 10.0
 _SETTLE = 0.3
-_BLOCK = 3.0
 _RETRY_EVERY = 0.5
-_BATCH = 100
-# In a flood of pushes the engine is not asked for its containers for each one. Its events say when
-# there are others; this is for those that are lost.
-_STALE = 2.0
-_SIP = 0.05
 _SERVICE_CHANGES = {"type": ["service", "node"]}
 _CHANGES = {
     "type": ["container"],
@@ -96,10 +90,8 @@ class Tenure:
             history=settings.history.deployments,
             push_age=settings.history.pushes,
         )
-        self._ledger = ledger
         self._couriers = Couriers(settings, ledger)
         ledger.notices = self._couriers.notices
-        self._pushes = PushLog(store, max_age=settings.history.pushes)
         self._changes = _SERVICE_CHANGES if swarm else _CHANGES
         self._lanes = Lanes(ledger, archive)
         self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
@@ -143,10 +135,10 @@ class Tenure:
         self._wanted.doubt = self._reconcile.doubt
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._commands: list[tuple[str, Command]] = []
-        self._listed: list[Target] = []
-        self._listed_at = -_STALE
-        self._read_at = -_STALE
+        pushes = PushLog(store, max_age=settings.history.pushes)
+        self._inbox = Inbox(
+            pushes, ledger, self._admission, self._reconcile, self._targets, self._queued
+        )
         self.engine_problem: str | None = None
 
     def stop(self) -> None:
@@ -187,8 +179,8 @@ class Tenure:
         await self._insist(self._recall)
         async with asyncio.TaskGroup() as group:
             for act in (
-                self._read_pushes,
-                self._read_commands,
+                self._inbox.read_pushes,
+                self._inbox.read_commands,
                 self._publish,
                 self._hear_events,
                 self._reconcile.look,
@@ -248,32 +240,7 @@ class Tenure:
                 # One wreck must not hold up all other targets.
                 log.warning("held images not seen", target=target.name, reason=str(problem))
 
-    async def _read_pushes(self) -> None:
-        entries = await self._pushes.read(self._settings.host, _BATCH, _BLOCK)
-        if not entries:
-            return
-        now = asyncio.get_running_loop().time()
-        if now - self._listed_at > _STALE:
-            self._listed, self._listed_at = await self._targets(), now
-        if await self._admission.pushes(entries, self._listed):
-            self._slots.wake()
-            self._changed.set()
-        for target, push in untold(entries, self._listed):
-            self._reconcile.suspect(target.name, push)
-        if len(entries) > 1 or now - self._read_at < 2 * _SIP:
-            # A flood is taken in larger sips; a lone push never waits here.
-            await asyncio.sleep(_SIP)
-        self._read_at = now
-
-    async def _read_commands(self) -> None:
-        # Each is read once: one that met an engine or a Redis that was away is still in hand.
-        self._commands = self._commands or await self._ledger.read_commands(_BLOCK)
-        if not self._commands:
-            return
-        targets = await self._targets()
-        while self._commands:
-            await self._admission.command(*self._commands[0], targets)
-            del self._commands[0]
+    def _queued(self) -> None:
         self._slots.wake()
         self._changed.set()
 
@@ -297,7 +264,7 @@ class Tenure:
     async def _hear_events(self) -> None:
         """Events only wake; what the engine lists is the truth."""
         async for _ in self._engine.events(self._changes):
-            self._listed_at = -_STALE
+            self._inbox.stale()
             self._changed.set()
         await asyncio.sleep(_RETRY_EVERY)
 

@@ -54,14 +54,14 @@ async def tenure(store: Store, lease: Lease) -> Tenure:
     tenure._discovery = cast(Discovery, Nobody())
     tenure._overview.began(WEB)
     # The first read only makes the group.
-    await tenure._pushes.read("h1", 1, 0)
+    await tenure._inbox._pushes.read("h1", 1, 0)
     return tenure
 
 
 async def pushed(tenure: Tenure, log: PushLog) -> Push:
     push = a_push()
     await log.append([(push, push.id)])
-    await tenure._read_pushes()
+    await tenure._inbox.read_pushes()
     return push
 
 
@@ -80,7 +80,7 @@ async def test_a_push_is_for_the_target_all_the_same(
 async def test_a_command_is_for_the_target_all_the_same(tenure: Tenure, store: Store) -> None:
     asked = a_deployment(trigger=Trigger.MANUAL)
     await Archive(store).submit("h1", Command(kind="deploy", deployment=asked))
-    await tenure._read_commands()
+    await tenure._inbox.read_commands()
     waiting = tenure._lanes.waiting("web")
     assert waiting is not None
     assert waiting.id == asked.id
@@ -94,7 +94,7 @@ async def test_a_target_that_is_gone_after_its_deployment_is_no_target(
     assert tenure._lanes.waiting("web") is None
     asked = a_deployment(trigger=Trigger.MANUAL)
     await Archive(store).submit("h1", Command(kind="deploy", deployment=asked))
-    await tenure._read_commands()
+    await tenure._inbox.read_commands()
     ended = await Archive(store).deployment(asked.id)
     assert ended is not None
     assert (ended.state, ended.reason) == (State.FAILED, "there is no target web on h1")
