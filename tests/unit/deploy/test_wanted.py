@@ -10,7 +10,7 @@ import pytest
 from listener.deploy.outcomes import Faulted, Nothing, Resolved
 from listener.deploy.wanted import Wanted
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineAway, EngineError
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger
 from listener.model.reference import Reference
@@ -46,8 +46,10 @@ class Registry:
 class Away:
     """An engine that cannot ask the registry either, and nobody to log in as."""
 
+    fault: Exception = EngineError(500, "connection refused")
+
     async def distribution(self, *_: Any) -> dict[str, Any]:
-        raise EngineError(500, "connection refused")
+        raise self.fault
 
     async def for_host(self, _: str) -> None:
         return None
@@ -195,6 +197,24 @@ async def test_a_registry_that_is_away_is_asked_again_until_patience_ends() -> N
     assert isinstance(answer, Faulted)
     assert "2 s: connection refused" in answer.reason
     assert len(registry.asked) > 1
+
+
+async def test_a_registry_that_hangs_the_engine_too_holds_no_lane_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Away, "fault", EngineAway("gave no answer within 30 s"))
+    registry = Registry({}, RegistryAway("connection refused"))
+    answer = await wanted(registry).find(deployment(), target(), Memory())
+    assert isinstance(answer, Faulted)
+    assert "2 s: connection refused" in answer.reason
+
+
+async def test_a_digest_by_hand_has_the_tag_that_it_was_deployed_under() -> None:
+    good = Good(digest=digest("2"), tag="1.2", image_id="earlier", at=utc_now())
+    back = deployment(Trigger.ROLLBACK, to_digest=digest("2"), tag=None)
+    running = target({"semver": "^1"}, tag="1.3")
+    found = await wanted(Registry({})).find(back, running, Memory(good=(good,)))
+    assert found == Resolved(digest("2"), "1.2")
 
 
 async def test_a_glance_asks_once() -> None:

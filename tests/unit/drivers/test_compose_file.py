@@ -90,3 +90,10 @@ def test_a_file_that_says_nothing_of_the_image(tmp_path: Path, text: str) -> Non
 def test_only_a_file_of_the_project_is_written(name: str) -> None:
     with pytest.raises(ValueError, match="is not the name of a file in the project"):
         ComposeChoice(project="shop", service="web", write=name)
+
+
+def test_what_is_written_leaves_a_file_in_another_encoding_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"NAME=caf\xe9\nWEB_TAG=1.4.0\n")
+    write(file, "WEB_TAG", "1.5.0")
+    assert file.read_bytes() == b"NAME=caf\xe9\nWEB_TAG=1.5.0\n"
