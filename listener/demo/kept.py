@@ -44,10 +44,10 @@ def explain(world: World, directory: Path, screen: Screen) -> None:
     )
     screen.fact("hook", f"{world.listener.public}/hooks/{HOOK}")
     screen.fact("push to", world.image(APP))
-    screen.fact("status", f"{sys.executable} -m listener status --config {world.listener.file}")
+    screen.fact("status", f"{sys.executable} -P -m listener status --config {world.listener.file}")
     if world.engine.process:
         screen.fact("engine", f"export DOCKER_HOST={world.engine.url}")
-    screen.fact("end it", f"{sys.executable} -m listener demo --end {directory}")
+    screen.fact("end it", f"{sys.executable} -P -m listener demo --end {directory}")
 
 
 def end(directory: Path, screen: Screen) -> int:

@@ -221,7 +221,8 @@ class Listener(Server):
         return [*self._inside, *_LISTENER, verb, "--config", str(self.file)]
 
 
-_LISTENER = (sys.executable, "-m", "listener")
+# -P: a clone in a folder of that name, where this is called, is no package.
+_LISTENER = (sys.executable, "-P", "-m", "listener")
 
 
 def _working_in(directory: Path) -> list[int]:

@@ -42,7 +42,7 @@ from listener.deploy.outcomes import (
     Started,
 )
 from listener.deploy.route import EACH, WAY_BACK, route, state_of, untouched
-from listener.deploy.steps import finish_step
+from listener.deploy.steps import finish_step, of_which, success
 from listener.model.deployment import Deployment, State, Step
 from listener.model.journal import Journal, NewContainer, Phase, Swap
 
@@ -121,7 +121,7 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
                 verdict = f"{verdict}; back to {digest}, since {before} is nowhere to be found"
             return _next(_with(journal, old=old, verdict=verdict), now)
         case Committed(_, _, advice) if advice and journal.verdict is None:
-            return _end(journal, State.SUCCEEDED, f"{_success(journal)}; {advice}", now)
+            return _end(journal, State.SUCCEEDED, f"{success(journal)}; {advice}", now)
         case _:
             return _next(journal, now)
 
@@ -153,7 +153,7 @@ def _next(journal: Journal, now: datetime) -> Journal:
             reason = f"{journal.verdict}; left as it is, since rollback is off for this target"
             return _end(journal, State.FAILED, reason, now)
         case Phase.COMMIT:
-            return _end(journal, State.SUCCEEDED, _success(journal), now)
+            return _end(journal, State.SUCCEEDED, success(journal), now)
         case Phase.NEXT:
             journal = _with(journal, pending=())
             restarts = Phase.RESTART in route(journal)
@@ -229,7 +229,7 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
         return _end(journal, State.FAILED, reason, now)
     if journal.phase is Phase.NEXT:
         return _go(journal, Phase.REVERT, verdict=reason, untaken=True)
-    reason = _of_which(journal, reason)
+    reason = of_which(journal, reason)
     journal = journal.led_by(None)
     if untouched(journal):
         return _go(journal, Phase.DISCARD, verdict=reason)
@@ -247,7 +247,7 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
         reason = f"the {what} before{which}: {sick.reason}"
         return _faulted(journal, Faulted(reason, sick.remedy), now)
     # What others do to a container says nothing of its image.
-    well, verdict = sick.kind == "disturbed", _of_which(journal, sick.reason)
+    well, verdict = sick.kind == "disturbed", of_which(journal, sick.reason)
     facts = {"verdict": verdict, "sick": not well, "untaken": well}
     logs = {"logs": sick.logs}
     if untouched(journal):
@@ -256,23 +256,6 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     if journal.target.settings.rollback or sick.returning or unserved:
         return _go(journal, Phase.REVERT, deployment=logs, **facts)
     return _go(journal, Phase.COMMIT, deployment=logs, **facts)
-
-
-def _of_which(journal: Journal, reason: str) -> str:
-    """The reason with the container that it is about, where the service has more of them."""
-    among = len(journal.swaps) + len(journal.pending)
-    name = journal.old.name if journal.old else ""
-    return reason if among == 1 else f"{reason} ({name}, one of {among} replicas)"
-
-
-def _success(journal: Journal) -> str:
-    if not journal.ran:
-        if journal.target.driver == "swarm":
-            return "updated; the service is scaled to nothing, so that no task had to be proven"
-        return "replaced; the container was stopped before and stays stopped"
-    cause = journal.deployment.cause
-    well = f"healthy again; {cause}" if cause else "healthy"
-    return f"{well}, all {len(journal.swaps)} replicas" if len(journal.swaps) > 1 else well
 
 
 def _go(

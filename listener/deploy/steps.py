@@ -1,4 +1,4 @@
-"""What the record says of each act once it is done: its step, with a detail for people. Pure."""
+"""What the record says of each act once it is done, and of the end, in words for people. Pure."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ def finish_step(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     last = steps[-1].model_copy(update={"finished_at": now, "detail": detail})
     deployment = journal.deployment.model_copy(update={"steps": (*steps[:-1], last)})
     return journal.model_copy(update={"deployment": deployment})
+
+
+def of_which(journal: Journal, reason: str) -> str:
+    """The reason with the container that it is about, where the service has more of them."""
+    among = len(journal.swaps) + len(journal.pending)
+    name = journal.old.name if journal.old else ""
+    return reason if among == 1 else f"{reason} ({name}, one of {among} replicas)"
+
+
+def success(journal: Journal) -> str:
+    """The reason of a deployment that went well."""
+    if not journal.ran:
+        if journal.target.driver == "swarm":
+            return "updated; the service is scaled to nothing, so that no task had to be proven"
+        return "replaced; the container was stopped before and stays stopped"
+    cause = journal.deployment.cause
+    well = f"healthy again; {cause}" if cause else "healthy"
+    return f"{well}, all {len(journal.swaps)} replicas" if len(journal.swaps) > 1 else well
 
 
 def _detail(deployment: Deployment, outcome: Outcome) -> str | None:

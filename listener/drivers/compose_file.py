@@ -13,17 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TypedDict
+from typing import Any
 
 import yaml
 
 from listener.model.target import ComposeChoice
-
-
-class _Encoding(TypedDict):
-    encoding: str
-    errors: str
-
 
 _FILES = "com.docker.compose.project.config_files"
 _DIRECTORY = "com.docker.compose.project.working_dir"
@@ -31,7 +25,7 @@ _DIRECTORY = "com.docker.compose.project.working_dir"
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-?+])([^{}]*))?\}|(\w+))")
 _LARGEST = 2**20
 # Whatever else stands in a file stays as it is, in any encoding.
-_ANY: _Encoding = {"encoding": "utf-8", "errors": "surrogateescape"}
+_ANY = ("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ def write(file: Path, variable: str, value: str) -> None:
 
     A kill leaves the file as it was or as it shall be.
     """
-    text = file.read_text(**_ANY) if file.exists() else ""
+    text = file.read_text(*_ANY) if file.exists() else ""
     line, pattern = f"{variable}={value}", rf"(?m)^(?:export\s+)?{re.escape(variable)}\s*=.*$"
     if re.search(pattern, text):
         after = re.sub(pattern, lambda _: line, text)
@@ -100,9 +94,8 @@ def write(file: Path, variable: str, value: str) -> None:
         after = f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"
     if after == text:
         return
-    beginning = f"{file.name}."
-    with NamedTemporaryFile("w", dir=file.parent, prefix=beginning, delete=False, **_ANY) as beside:
-        beside.write(after)
+    with NamedTemporaryFile(dir=file.parent, prefix=f"{file.name}.", delete=False) as beside:
+        beside.write(after.encode(*_ANY))
         beside.flush()
         os.fsync(beside.fileno())
     if file.exists():
@@ -134,7 +127,7 @@ _Lenient.add_multi_constructor("!", lambda *_: None)
 
 def _environment(file: Path) -> dict[str, str]:
     try:
-        lines = file.read_text(**_ANY).splitlines()
+        lines = file.read_text(*_ANY).splitlines()
     except (OSError, ValueError):
         return {}
     pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line)

@@ -170,8 +170,7 @@ class Ledger:
         """Replaces what the API shows of this host and its targets, and says which of them take
         part in a rollout.
         """
-        await self._commit(self._published.step(views, host_view))
-        self._published.stands()
+        await self._published.write(views, host_view)
 
     async def outbox(self) -> list[OutboxEntry]:
         """The notices that were not sent yet, oldest first."""

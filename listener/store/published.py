@@ -24,20 +24,18 @@ class Published:
         self._host = host
         self._lease = lease
         self._views: Mapping[str, TargetView] = {}
-        self._next: Mapping[str, TargetView] = {}
         self._whole_at = -math.inf
-        self._next_whole_at = -math.inf
 
-    def step(self, views: Iterable[TargetView], host_view: HostView) -> Transaction:
-        """What replaces all that is shown; once it is written `stands` is to be called."""
+    async def write(self, views: Iterable[TargetView], host_view: HostView) -> None:
+        """Replaces all that is shown. Raises as `Lease.write`."""
         step, table = Transaction(), keys.views(self._host)
-        self._next = {view.name: view for view in views}
+        shown = {view.name: view for view in views}
         now = time.monotonic()
         whole = now - self._whole_at > _WHOLE_EVERY
         if whole:
             step.add("DEL", table)
-        for name in sorted(self._next.keys() | self._views.keys()):
-            before, view = self._views.get(name), self._next.get(name)
+        for name in sorted(shown.keys() | self._views.keys()):
+            before, view = self._views.get(name), shown.get(name)
             if view is None:
                 step.add("HDEL", table, name)
             elif whole or view != before:
@@ -48,13 +46,9 @@ class Published:
         step.add("HSET", keys.HOSTS, self._host, host_view.model_dump_json())
         step.add("XADD", keys.EVENTS, *changes.entry("host", self._host))
         # Without an answer it is not known what stands there: then all is written again.
-        self._next_whole_at = now if whole else self._whole_at
-        self._whole_at = -math.inf
-        return step
-
-    def stands(self) -> None:
-        """The last step was written."""
-        self._views, self._whole_at = self._next, self._next_whole_at
+        whole_at, self._whole_at = now if whole else self._whole_at, -math.inf
+        await self._lease.write(step)
+        self._views, self._whole_at = shown, whole_at
 
     def _takes_part(
         self, step: Transaction, target: str, before: str | None, view: TargetView | None

@@ -221,14 +221,14 @@ async def test_what_was_published_without_an_answer_is_replaced_as_well(
     first = TargetView(name="web", host="h1", driver="container", image="docker.io/team/web")
     second = first.model_copy(update={"health": "unhealthy"})
     await ledger.publish([first], a_host())
-    commit = ledger._commit
+    write = ledger._lease.write
 
     async def unheard(step: Transaction) -> None:
-        await commit(step)
+        await write(step)
         raise Unavailable("no answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger, "_commit", unheard)
+        patched.setattr(ledger._lease, "write", unheard)
         with pytest.raises(Unavailable):
             await ledger.publish([second, second.model_copy(update={"name": "db"})], a_host())
     await ledger.publish([first], a_host())
