@@ -81,6 +81,12 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
         return _FAILED
 
 
+def _first_of(problems: ExceptionGroup) -> Exception:
+    """What a task group wraps: its sentence is the one to read, not the group's."""
+    first = problems.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first
+
+
 def _allow_many_connections() -> None:
     """Raises the limit of open files, 1,024 by habit, which strangers' connections would use up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -106,27 +112,34 @@ class _Process:
         self._swarm_worker: SwarmWorker | None = None
 
     async def run(self) -> int:
-        async with AsyncExitStack() as stack:
-            owner = self._lock(stack)
-            url = self._settings.redis
-            if url is None:
-                embedded = EmbeddedRedis(self._settings.state_dir)
-                stack.push_async_callback(embedded.stop)
-                url = await embedded.start()
-            store = await connect(url)
-            stack.push_async_callback(store.close)
-            self._metrics.config_loaded(True, time.time())
-            self._signals()
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(self._observe(store)),
-                    group.create_task(self._follow_config()),
-                ]
-                await self._serve(store, owner, group, stack)
-                for task in background:
-                    task.cancel()
+        """Serves and works until it is told to stop; raises the first thing that went wrong."""
+        try:
+            async with AsyncExitStack() as stack:
+                await self._live(stack)
+        except ExceptionGroup as problems:
+            raise _first_of(problems) from problems
         log.info("stopped")
         return 0
+
+    async def _live(self, stack: AsyncExitStack) -> None:
+        owner = self._lock(stack)
+        url = self._settings.redis
+        if url is None:
+            embedded = EmbeddedRedis(self._settings.state_dir)
+            stack.push_async_callback(embedded.stop)
+            url = await embedded.start()
+        store = await connect(url)
+        stack.push_async_callback(store.close)
+        self._metrics.config_loaded(True, time.time())
+        self._signals()
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(self._observe(store)),
+                group.create_task(self._follow_config()),
+            ]
+            await self._serve(store, owner, group, stack)
+            for task in background:
+                task.cancel()
 
     def _lock(self, stack: AsyncExitStack) -> str:
         """The owner of our lease: the state directory's id where we alone work in it."""
@@ -153,18 +166,13 @@ class _Process:
     ) -> None:
         settings = self._settings
         pushes = PushLog(store, max_age=settings.history.pushes)
-        working: list[asyncio.Task[None]] = []
+        workers: list[Worker | SwarmWorker] = []
         public = None
         if "work" in self._roles:
-            self._worker = Worker(
-                settings, store, owner, self._metrics, alone="serve" in self._roles
-            )
-            self._swarm_worker = SwarmWorker(
-                settings, store, owner, self._metrics, alone="serve" in self._roles
-            )
-            working = [
-                group.create_task(worker.run()) for worker in (self._worker, self._swarm_worker)
-            ]
+            alone = "serve" in self._roles
+            self._worker = Worker(settings, store, owner, self._metrics, alone=alone)
+            self._swarm_worker = SwarmWorker(settings, store, owner, self._metrics, alone=alone)
+            workers = [self._worker, self._swarm_worker]
         page = MetricsPage(self._metrics.registry)
         admin = admin_app(store, pushes, page, self._gate, self._ready)
         inside = await prepare(admin, stack)
@@ -178,6 +186,8 @@ class _Process:
             hooks = public_app(self._hooks, pushes, self._metrics, self._observer.views)
             public = await prepare(hooks, stack)
             await listen(public, settings.listen)
+        # Last: where a port is taken, no container was touched.
+        working = [group.create_task(worker.run()) for worker in workers]
         log.info(
             "started",
             version=__version__,
@@ -189,9 +199,8 @@ class _Process:
         )
         await self._stopping.wait()
         log.info("stopping")
-        for worker in (self._worker, self._swarm_worker):
-            if worker is not None:
-                worker.stop()
+        for worker in workers:
+            worker.stop()
         if waiting is not None:
             waiting.cancel()
         if public is not None:

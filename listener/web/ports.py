@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from contextlib import AsyncExitStack, suppress
 
 import structlog
@@ -45,9 +46,11 @@ async def listen(runner: web.AppRunner, address: Address) -> None:
     try:
         await web.TCPSite(runner, address.host, address.port, backlog=1024).start()
     except OSError as problem:
+        # asyncio wraps what the system says in words of its own, with the address once more.
+        known = problem.errno in errno.errorcode
+        reason = os.strerror(problem.errno or 0) if known else problem.strerror
         raise CannotListen(
-            f"cannot listen on {address}: {problem.strerror}; end what uses that port, or "
-            "choose another one",
+            f"cannot listen on {address}: {reason}; end what uses that port, or choose another one",
             taken=problem.errno == errno.EADDRINUSE,
         ) from None
 

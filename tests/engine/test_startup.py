@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from stories import cli
 
 from lab.redis_server import RedisServer
@@ -66,6 +68,22 @@ def test_a_second_one_in_the_same_state_directory_is_refused(world: World) -> No
     assert str(world.listener.state) in second.logs()
     assert "Traceback" not in second.logs()
     assert world.listener.api("hosts")["hosts"][0]["name"] == world.session
+
+
+@pytest.mark.parametrize("taken", ["listen", "admin.listen"])
+def test_a_port_that_is_taken_is_named(world: World, taken: str) -> None:
+    other = Listener(world.directory / "other", {})
+    address = other.settings["listen"] if taken == "listen" else other.settings["admin"]["listen"]
+    host, port = address.split(":")
+    with socket.create_server((host, int(port))):
+        other.start(ready=False)
+        assert other.wait() == 1
+    assert (
+        f"listener: cannot listen on {address}: Address already in use; "
+        "end what uses that port, or choose another one\n"
+    ) in other.logs()
+    assert "unexpected" not in other.logs()
+    assert "worker begins" not in other.logs()
 
 
 def test_check_warns_of_a_redis_that_forgets(tmp_path: Path) -> None:
