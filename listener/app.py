@@ -54,6 +54,7 @@ log = structlog.get_logger(__name__)
 Role = Literal["serve", "work"]
 _FAILED, _WRONG = 1, 2
 _OPEN_FILES = 65_536
+_GARBAGE = (10_000, 20, 50)
 
 
 def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
@@ -64,6 +65,9 @@ def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | No
     sys.setswitchinterval(0.0001)
     # What was imported stays: looking through it for garbage would hold up hooks for 30 ms.
     gc.freeze()
+    # Nor does most of what a worker knows of a hundred containers become garbage: by default it
+    # would all be looked through, for 50 ms, at each deployment.
+    gc.set_threshold(*_GARBAGE)
     _allow_many_connections()
     # Broken HTTP from strangers is answered by aiohttp and is no event of ours.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
@@ -183,7 +187,7 @@ class _Process:
         if "serve" in self._roles:
             self._metrics.watch_queue(lambda: self._observer.queue)
             self._hooks = Hooks(settings)
-            hooks = public_app(self._hooks, pushes, self._metrics, self._observer.views)
+            hooks = public_app(self._hooks, pushes, self._metrics, self._observer.shown)
             public = await prepare(hooks, stack)
             await listen(public, settings.listen)
         # Last: where a port is taken, no container was touched.

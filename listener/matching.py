@@ -36,26 +36,29 @@ def matching(push: Push, targets: Iterable[Target]) -> list[tuple[Target, str | 
     ]
 
 
-def reached(push: Push, views: Iterable[TargetView]) -> list[str]:
-    """The names of the published targets that a push is likely to reach.
+class Shown:
+    """Every published target, those of one image found in one step: a hook asks for each push."""
 
-    As `explained` has it, without making a sentence for each of a hundred others.
-    """
-    names = {
-        view.name
-        for view in views
-        if view.image == push.image
-        and view.state != "invalid"
-        and fits(push, view.image, view.policy) is None
-    }
-    return sorted(names)
+    def __init__(self, views: Iterable[TargetView] = ()) -> None:
+        self._views = list(views)
+        self._of: dict[str, list[TargetView]] = {}
+        for view in self._views:
+            self._of.setdefault(view.image, []).append(view)
 
+    def reached(self, push: Push) -> list[str]:
+        """The names of the targets that a push is likely to reach; as `explained` has it."""
+        names = {
+            view.name
+            for view in self._of.get(push.image, ())
+            if view.state != "invalid" and fits(push, view.image, view.policy) is None
+        }
+        return sorted(names)
 
-def explained(push: Push, views: Iterable[TargetView]) -> list[tuple[TargetView, str | None]]:
-    """Every published target, with the reason where a push is likely not to reach it."""
-    return [
-        (view, view.reason or "its settings are wrong")
-        if view.state == "invalid"
-        else (view, fits(push, view.image, view.policy))
-        for view in views
-    ]
+    def explained(self, push: Push) -> list[tuple[TargetView, str | None]]:
+        """Every target, with the reason where a push is likely not to reach it."""
+        return [
+            (view, view.reason or "its settings are wrong")
+            if view.state == "invalid"
+            else (view, fits(push, view.image, view.policy))
+            for view in self._views
+        ]

@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from listener.model.view import TargetView
+from listener.matching import Shown
 from listener.store import Archive, Durability, Fleet, Store, Unavailable, durability
 from listener.telemetry import Metrics
 
@@ -31,14 +31,14 @@ class Observer:
         self.queue: dict[str, tuple[int, float]] = {}
         self.redis_problem: str | None = "redis was not asked yet"
         self._metrics = metrics
-        self._views: list[TargetView] = []
+        self._shown = Shown()
         self._redis = ""
         self._counted = -_QUEUE_EVERY
         self._risks: tuple[str, ...] = ()
 
-    def views(self) -> list[TargetView]:
+    def shown(self) -> Shown:
         """Every target as its worker last published it."""
-        return self._views
+        return self._shown
 
     async def run(self, store: Store, *, receives: bool, own: str | None) -> None:
         """Looks without end; `own` is the host whose worker runs in this process, if one does.
@@ -61,7 +61,7 @@ class Observer:
             await asyncio.sleep(_LOOK_EVERY if self.redis_problem is None else _LOOK_AGAIN)
 
     async def _look(self, archive: Archive, fleet: Fleet, own: str | None) -> None:
-        self._views = await archive.targets()
+        self._shown = Shown(await archive.targets())
         if time.monotonic() - self._counted >= _QUEUE_EVERY:
             self._counted = time.monotonic()
             self.queue = {

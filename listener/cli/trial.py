@@ -15,7 +15,7 @@ from yarl import URL
 from listener.cli.client import TIMEOUT, Client, Json, answer_of, read_object, target_path
 from listener.cli.exits import Failed, Unreachable
 from listener.cli.phrases import image as shown_image
-from listener.matching import explained
+from listener.matching import Shown
 from listener.model.base import utc_now
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.tag_policy import TagPolicy
@@ -125,7 +125,7 @@ def work_out(
         raise Failed(f"the sample is not understood: {problem}") from None
     intake = take_in(door, provider, parsed, hooks.aliases, utc_now())
     pushes = [push for push, _ in intake.pushes]
-    views = list(map(_view, targets))
+    shown = Shown(map(_view, targets))
     found: list[Json] = [
         {
             "image": push.image,
@@ -135,7 +135,7 @@ def work_out(
             "reason": reason,
         }
         for push in pushes
-        for view, reason in explained(push, views)
+        for view, reason in shown.explained(push)
     ]
     images = [shown_image({"image": push.image, "tag": push.tag}) for push in pushes]
     ignored: list[Json] = [*shown_reasons([*intake.ignored, *intake.forbidden])]

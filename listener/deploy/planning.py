@@ -15,7 +15,7 @@ from listener.drivers.current import (
     read_current,
     refuse_without_support,
 )
-from listener.drivers.dependents import Living, find_living_off
+from listener.drivers.dependents import Dependence, Living
 from listener.drivers.engine import Engine
 from listener.drivers.neighbours import Neighbours
 from listener.drivers.own import is_own
@@ -32,6 +32,7 @@ class Planning:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._replicas = Replicas(engine)
+        self._dependence = Dependence(engine)
         self._neighbours = Neighbours(engine)
         self.claims = Claims()
         """Which deployments are under way, and on which containers."""
@@ -133,7 +134,7 @@ class Planning:
             found = []
             for name in due[:many]:
                 old = await read_current(self._engine, target, memory, name)
-                found.append((old, await find_living_off(self._engine, old.inspect)))
+                found.append((old, await self._dependence.on(old.inspect)))
             neighbours = await self._neighbours.of(target.settings.service_of_compose)
             # Those that are stopped by now were running when the first one was planned.
             own = {one.name for _, living in found for one in living.dependents}

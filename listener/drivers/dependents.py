@@ -36,26 +36,43 @@ class Living:
     names: frozenset[str]
 
 
-async def find_living_off(engine: Engine, inspect: Mapping[str, Any]) -> Living:
-    """All containers, running or not, that must be created again when this one is; by name.
+class Dependence:
+    """Finds what lives off a container.
 
-    Raises CannotSwapError where one of them could not be.
+    Most containers live off none, which never changes: those are inspected once in their life.
     """
-    others = [
-        summary
-        for summary in await engine.list_containers(all=True)
-        if summary["Id"] != inspect["Id"] and not _name(summary).startswith(HOLD_PREFIX)
-    ]
-    looks = [_inspect(engine, other) for other in others]
-    found, names = [], set()
-    for other in await asyncio.gather(*looks):
-        if other is None or not depends(other, inspect):
-            continue
-        parked = parse_parked(name_of(other))
-        names.add(parked.name if parked else name_of(other))
-        if parked is None:
-            found.append(await _as_it_is(engine, other))
-    return Living(tuple(sorted(found, key=lambda one: one.name)), frozenset(names))
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._independent: set[str] = set()
+
+    async def on(self, inspect: Mapping[str, Any]) -> Living:
+        """All containers, running or not, that must be created again when this one is; by name.
+
+        Raises CannotSwapError where one of them could not be.
+        """
+        listed = await self._engine.list_containers(all=True)
+        self._independent &= {summary["Id"] for summary in listed}
+        looks = [
+            _inspect(self._engine, other)
+            for other in listed
+            if other["Id"] != inspect["Id"]
+            and other["Id"] not in self._independent
+            and not _name(other).startswith(HOLD_PREFIX)
+        ]
+        found, names = [], set()
+        for other in await asyncio.gather(*looks):
+            if other is None:
+                continue
+            if not _lives_off(other):
+                self._independent.add(other["Id"])
+            if not depends(other, inspect):
+                continue
+            parked = parse_parked(name_of(other))
+            names.add(parked.name if parked else name_of(other))
+            if parked is None:
+                found.append(await _as_it_is(self._engine, other))
+        return Living(tuple(sorted(found, key=lambda one: one.name)), frozenset(names))
 
 
 async def _inspect(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -76,14 +93,18 @@ def _name(summary: Mapping[str, Any]) -> str:
 
 def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
     """Whether a container lives off another one."""
-    name, host = name_of(on), other["HostConfig"]
-    known = {name, on["Id"], on["Id"][:12]}
+    return not _lives_off(other).isdisjoint((name_of(on), on["Id"], on["Id"][:12]))
+
+
+def _lives_off(inspect: Mapping[str, Any]) -> set[str]:
+    """Names and ids of the containers that it lives off; which ones is settled at its creation."""
+    host = inspect["HostConfig"]
     modes = [str(host.get(mode) or "") for mode in NAMESPACES]
     # A mode without it is a network's name, which may be that of a container, too.
     shared = {mode.partition(":")[2] for mode in modes if mode.startswith("container:")}
     volumes = {source.partition(":")[0] for source in host.get("VolumesFrom") or ()}
     links = {link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()}
-    return bool(known & (shared | volumes | links))
+    return shared | volumes | links
 
 
 async def _as_it_is(engine: Engine, inspect: dict[str, Any]) -> OldContainer:

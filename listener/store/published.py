@@ -36,11 +36,12 @@ class Published:
             step.add("DEL", table)
         for name in sorted(shown.keys() | self._views.keys()):
             before, view = self._views.get(name), shown.get(name)
+            differs = view is not before and view != before
             if view is None:
                 step.add("HDEL", table, name)
-            elif whole or view != before:
+            elif whole or differs:
                 step.add("HSET", table, name, view.model_dump_json())
-            if view != before:
+            if differs:
                 step.add("XADD", keys.EVENTS, *changes.entry("target", name, self._host))
             self._takes_part(step, name, before.rollout if before else None, view)
         step.add("HSET", keys.HOSTS, self._host, host_view.model_dump_json())

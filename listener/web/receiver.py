@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,10 @@ import structlog
 from aiohttp import web
 from pydantic_core import to_json
 
-from listener.matching import explained, reached
+from listener.matching import Shown
 from listener.model.base import utc_now
 from listener.model.delivery import Delivery, new_delivery_id
 from listener.model.push import Push
-from listener.model.view import TargetView
 from listener.providers import NotUnderstood, Parsed, Provider, Request
 from listener.providers.payload import plain
 from listener.providers.verify import Refused, admit_address, authenticate
@@ -37,7 +36,7 @@ from listener.web.verdicts import Verdict, refusal, shown_reasons
 SERVER = {"Server": "listener"}
 TEST_HEADER = "X-Listener-Test"
 """Asks for everything but the storing: which pushes, for which targets."""
-Views = Callable[[], Sequence[TargetView]]
+Views = Callable[[], Shown]
 """Every target, from memory."""
 
 _JSON = {"Content-Type": "application/json"}
@@ -196,7 +195,7 @@ class Receiver:
         if verdict.error is not None:
             return {"error": verdict.error}
         pushes = [
-            shown_push(push, push_id, duplicate=duplicate, targets=reached(push, self._views()))
+            shown_push(push, push_id, duplicate=duplicate, targets=self._views().reached(push))
             for (push, _), (push_id, duplicate) in zip(verdict.pushes, stored, strict=True)
         ]
         return {"pushes": pushes, "ignored": shown_reasons(verdict.reasons), **verdict.reply}
@@ -212,7 +211,7 @@ class Receiver:
                 "reason": reason,
             }
             for push in pushes
-            for view, reason in explained(push, self._views())
+            for view, reason in self._views().explained(push)
         ]
 
     def _run(self, errand: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -23,6 +23,18 @@ log = structlog.get_logger(__name__)
 _SEEN_EVERY = 5.0
 _FAILURES = (State.FAILED, State.ROLLED_BACK, State.ROLLBACK_FAILED)
 _COUNTED = (*_FAILURES, State.SUCCEEDED)
+_Word = Literal["idle", "deploying", "waiting", "paused", "invalid"]
+
+
+class _Seen(NamedTuple):
+    """All that the view of a target is made of."""
+
+    target: Target
+    memory: Memory
+    last: Deployment | None
+    pause: Pause | None
+    held: str | None
+    state: _Word
 
 
 class Overview:
@@ -40,6 +52,7 @@ class Overview:
         self._last: dict[str, Deployment | None] = {}
         self._under_way: dict[str, Target] = {}
         self._problems: dict[str, str] = {}
+        self._views: dict[str, tuple[_Seen, TargetView]] = {}
         self.seen: Sequence[Target] = ()
         self.pauses: dict[str, Pause] = {}
         self._shown: tuple[list[TargetView], list[str | None]] = ([], [])
@@ -114,6 +127,7 @@ class Overview:
         self._complain(targets)
         targets = self.whole(targets)
         views = [await self._view(target, target.name == ended) for target in targets]
+        self._views = {target.name: self._views[target.name] for target in targets}
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
         now = utc_now()
         shown = (views, running)
@@ -139,12 +153,21 @@ class Overview:
         self._problems = problems
 
     async def _view(self, target: Target, ended: bool) -> TargetView:
+        """What is shown of a target; the same object while nothing of it changes."""
         memory = await self.memory(target.name)
         last = await self._last_of(target.name)
         pause = self.pauses.get(target.name)
-        digest = running_digest(target, memory)
         waiting = self._lanes.waiting(target.name)
         held = waiting.reason if waiting is not None else None
+        seen = _Seen(target, memory, last, pause, held, self._state(target, pause, ended))
+        before = self._views.get(target.name)
+        if before is None or before[0] != seen:
+            before = self._views[target.name] = seen, self._view_of(seen)
+        return before[1]
+
+    def _view_of(self, seen: _Seen) -> TargetView:
+        target, memory, last = seen.target, seen.memory, seen.last
+        digest = running_digest(target, memory)
         return TargetView(
             name=target.name,
             host=self._host,
@@ -156,8 +179,8 @@ class Overview:
             last_good_digest=memory.good[0].digest if memory.good else None,
             since=next((good.at for good in memory.good if good.digest == digest), None),
             health=target.health,
-            state=self._state(target, pause, ended),
-            reason=target.problem or (pause.reason if pause else held),
+            state=seen.state,
+            reason=target.problem or (seen.pause.reason if seen.pause else seen.held),
             rollout=target.rollout_id,
             compose=target.settings.service_of_compose,
             last_deployment=None
@@ -167,9 +190,7 @@ class Overview:
             ),
         )
 
-    def _state(
-        self, target: Target, pause: Pause | None, ended: bool
-    ) -> Literal["idle", "deploying", "waiting", "paused", "invalid"]:
+    def _state(self, target: Target, pause: Pause | None, ended: bool) -> _Word:
         if self._lanes.running(target.name) and not ended:
             return "deploying"
         if target.problem is not None:

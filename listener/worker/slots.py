@@ -131,7 +131,9 @@ class Slots:
                 continue
             if await self._held(waiting, seen.get(waiting.target)):
                 continue
-            pause = min(pause, await self._start(waiting))
+            # Who came after that look may wait for a target that came after it, too.
+            target = seen.get(waiting.target) or await self._target(waiting.target)
+            pause = min(pause, await self._start(waiting, target))
         await until(self._wake, pause)
 
     async def _held(self, waiting: Deployment, target: Target | None) -> bool:
@@ -148,9 +150,8 @@ class Slots:
         await self._lanes.end_waiting(ended)
         self._metrics.deployment_ended(ended)
 
-    async def _start(self, waiting: Deployment) -> float:
+    async def _start(self, waiting: Deployment, target: Target | None) -> float:
         """Starts a deployment, or answers in how many seconds to look again."""
-        target = await self._target(waiting.target)
         if target is None:
             reason = f"there is no target {waiting.target} on {self._settings.host} any more"
             await self._end_waiting(ended_early(waiting, State.FAILED, reason))

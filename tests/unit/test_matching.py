@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listener.matching import explained, matching, reached
+from listener.matching import Shown, matching
 from listener.model.base import utc_now
 from listener.model.push import Push
 from listener.model.tag_policy import TagPolicy
@@ -85,10 +85,10 @@ def test_each_target_says_why_a_push_is_not_for_it() -> None:
             }
         )
 
-    views = [view("web", "latest"), view("other", "v1"), view("broken", "latest", "invalid")]
-    assert [(view.name, reason) for view, reason in explained(push("latest"), views)] == [
+    shown = Shown([view("web", "latest"), view("other", "v1"), view("broken", "latest", "invalid")])
+    assert [(view.name, reason) for view, reason in shown.explained(push("latest"))] == [
         ("web", None),
         ("other", "tag latest is not what it follows (v1)"),
         ("broken", "its settings are wrong"),
     ]
-    assert reached(push("latest"), views) == ["web"]
+    assert shown.reached(push("latest")) == ["web"]

@@ -17,6 +17,7 @@ from listener.config import Hook, load
 from listener.config.hook import ProviderName
 from listener.config.hook_rules import SIGNING
 from listener.demo.ports import free_port
+from listener.matching import Shown
 from listener.model.reference import parse_reference
 from listener.model.tag_policy import TagPolicy
 from listener.model.view import TargetView
@@ -87,7 +88,7 @@ async def serve(shell: Shell, panel: Panel, configure: Configure) -> AsyncIterat
             configure(f"listen: 0.0.0.0:{port}\n{text}")
             settings = load(shell.directory / "config" / "listener.yml", {})
             await panel.publish(*views)
-            app = public_app(Hooks(settings), log or MemoryLog(), Metrics(), lambda: views)
+            app = public_app(Hooks(settings), log or MemoryLog(), Metrics(), lambda: Shown(views))
             await stack.enter_async_context(TestServer(app, host="127.0.0.1", port=port))
             return f"http://127.0.0.1:{port}"
 
