@@ -119,13 +119,24 @@ class Acts:
             case Phase.COMMIT:
                 return await self._commit(journal, memory)
             case Phase.PROVE | Phase.WATCH:
-                return await self._watching.new(journal, journal.target.settings.health, progress)
+                settings = journal.target.settings.health
+                proven = await self._watching.new(journal, settings, progress)
+                return await self._with_dependents(journal, proven)
             case Phase.REVIVE:
                 return await self._revive(journal, memory)
             case Phase.REVERT_WATCH:
                 return await self._watching.old(journal, progress)
             case _:
                 return await self._swap(journal, memory)
+
+    async def _with_dependents(self, journal: Journal, proven: Outcome) -> Outcome:
+        """Against it as well: what lives off a healthy new container, and does not stay up."""
+        if isinstance(proven, Healthy):
+            for swap in journal.batch:
+                if fallen := await self._dependents.fallen(journal.of(swap)):
+                    reason, lines = fallen
+                    return Sick("exited", reason, lines, container=swap.called)
+        return proven
 
     async def _revive(self, journal: Journal, memory: Memory) -> Outcome:
         """Creates the container that ran before again, whichever good image there is for it."""
@@ -177,6 +188,8 @@ class Acts:
     async def _take_back(self, journal: Journal, memory: Memory) -> str | None:
         old, new = parts(journal)
         if journal.phase is Phase.REVERT:
+            # Where the target's name is a stranger's by now, those of what lives off it may be too.
+            await self._way_back.refuse_strangers(journal)
             await self._dependents.give_back(journal)
             await self._way_back.revert(journal)
             await self._dependents.start_originals(journal)
@@ -187,7 +200,7 @@ class Acts:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
             await self._way_back.step_aside(journal)
-            return None
+            return await self._neighbours.start_stopped(journal)
         else:
             return await _or_note(self._clean(journal, memory))
         await self._let_go(journal, new, memory)

@@ -24,6 +24,10 @@ from listener.drivers.stage import Stage, StartError, before, name_of, parts
 from listener.faults import fault_point
 from listener.model.journal import Journal, OldContainer
 
+_LOOKS, _BETWEEN_LOOKS = 20, 0.5
+_STEADY = 6
+"""So many looks in a row must find it running, where it had to be started again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Living:
@@ -159,6 +163,34 @@ class Dependents(Stage):
             fault_point("adopted")
             if one.was_running:
                 await self._start(one, fresh["Id"])
+
+    async def fallen(self, journal: Journal) -> tuple[str, tuple[str, ...]] | None:
+        """What became of one that ran before and does not run now, and its last lines; None where
+        all of them run.
+
+        One that its restart policy has started again may only have waited for the target: it gets
+        some seconds to stay up.
+        """
+        for one in journal.dependents:
+            ran = one.was_running and not one.inspect["State"].get("Restarting")
+            if ran and (problem := await self._problem(one)):
+                return f"{one.name}, which lives off it, {problem}", await self.logs(one.name)
+        return None
+
+    async def _problem(self, one: OldContainer) -> str | None:
+        restarts, steady = 0, 0
+        for _ in range(_LOOKS):
+            inspect = await self.find(one.name)
+            state = inspect["State"] if inspect else {}
+            if not state.get("Running"):
+                code = state.get("ExitCode")
+                return f"exited with code {code}" if code else None
+            before, restarts = restarts, int(inspect.get("RestartCount", 0)) if inspect else 0
+            steady = 0 if state.get("Restarting") or restarts != before else steady + 1
+            if not restarts or steady == _STEADY:
+                return None
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        return f"restarts over and over, {restarts} times so far"
 
     async def give_back(self, journal: Journal) -> None:
         """Takes the new ones away, so that the originals have their names again; none runs."""

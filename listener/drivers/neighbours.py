@@ -68,6 +68,20 @@ class Neighbours(Stage):
                 raise CannotSwapError(f"{name}, which is restarted with it, {problem}") from None
             fault_point("neighbour-started")
 
+    async def start_stopped(self, journal: Journal) -> str | None:
+        """Starts those that do not run, where a stranger has the place of what they depend on.
+
+        Tells which one does not start.
+        """
+        for name in journal.neighbours:
+            inspect = await self.find(name)
+            try:
+                if inspect is not None and not _runs(inspect):
+                    await self.start(name)
+            except StartError as problem:
+                return f"{name}, which was stopped meanwhile, {problem}"
+        return None
+
     async def wake(self, summary: dict[str, Any]) -> None:
         """Starts those that ended since a container was made that is given up, journal and all."""
         made = datetime.fromtimestamp(summary["Created"], UTC)

@@ -13,6 +13,7 @@ import pytest
 from lab.compose import Project
 from listener.demo import ship
 from listener.demo.app import Behaviour, Check, Release, digest_of
+from listener.demo.engine import LABEL
 from listener.demo.process import program
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
@@ -188,15 +189,14 @@ def test_what_before_stop_takes_out_of_service_waits_for_no_other(world: World) 
     assert shop.containers() == first
 
 
-def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
-    world: World,
-) -> None:
+def with_followers(world: World) -> Project:
+    """A project in which one service is restarted with the app, and one only needs it."""
     world.push("web", release("1"))
     world.push("parts", release("1"))
     needs = {world.name("web"): {"condition": "service_started", "restart": True}}
     only_needs = {world.name("web"): {"condition": "service_started"}}
     beside = {"listener.enable": "false"}
-    shop = Project(
+    return Project(
         world,
         {
             "web": {},
@@ -204,6 +204,12 @@ def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
             "stays": {"image": world.image("parts"), "depends_on": only_needs, "labels": beside},
         },
     )
+
+
+def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
+    world: World,
+) -> None:
+    shop = with_followers(world)
     first = shop.begin()
     [web], [follows], [stays] = (shop.replicas(app) for app in ("web", "follows", "stays"))
 
@@ -223,6 +229,31 @@ def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
     assert began(stays) == before
     now = shop.containers()
     assert shop.up() == now
+
+
+def test_what_was_stopped_with_it_runs_again_where_a_stranger_takes_its_place(
+    world: World,
+) -> None:
+    shop = with_followers(world)
+    shop.begin()
+    [web], [follows] = (shop.replicas(app) for app in ("web", "follows"))
+    digest = world.push("web", release("2", Behaviour.HANGS))
+    wait_for(
+        lambda: world.listener.deployments()[0]["state"] == "watching",
+        "the new one is watched",
+        timeout=60,
+    )
+    assert not world.engine.inspect(follows)["State"]["Running"]
+    world.engine.docker("rm", "-f", web)
+    world.engine.docker(
+        *("run", "-d", "--name", web, "--label", f"{LABEL}={world.session}"),
+        *("--entrypoint", "/bin/busybox", world.image("parts"), "sleep", "3600"),
+    )
+    failed = world.listener.deployment_of(world.name("web"), digest, timeout=60)
+    assert failed["state"] == "failed"
+    assert f"in the place of {web}" in failed["reason"]
+    assert world.engine.inspect(follows)["State"]["Running"]
+    assert world.engine.inspect(web)["State"]["Running"]
 
 
 def test_two_projects_with_a_service_of_one_name_are_told_apart(world: World) -> None:

@@ -12,12 +12,18 @@ from listener.demo.app import PORT, Behaviour, Release
 from listener.demo.world import World
 
 
-def live_off(world: World, name: str, *options: str) -> str:
+def live_off(
+    world: World,
+    name: str,
+    *options: str,
+    runs: str = "sleep 3600",
+    restart: str = "unless-stopped",
+) -> str:
     """A container that runs a shell and nothing else; returns its name."""
     full = world.name(name)
     world.engine.docker(
-        *("run", "-d", "--name", full, "--restart", "unless-stopped", *options),
-        *("--entrypoint", "/bin/busybox", world.image("web"), "sleep", "3600"),
+        *("run", "-d", "--name", full, "--restart", restart, "--stop-timeout", "1", *options),
+        *("--entrypoint", "/bin/busybox", world.image("web"), "sh", "-c", runs),
     )
     return full
 
@@ -71,6 +77,44 @@ def test_a_sick_release_gives_the_sidecar_its_network_back(world: World) -> None
     assert asks_itself(world, sidecar) == "1"
     assert world.leftovers("web") == []
     assert world.leftovers("vpn") == []
+
+
+_ONLY_FOR_1 = (
+    f"/bin/busybox wget -q -O - {_LOOPBACK} | /bin/busybox grep -x 1 && sleep 3600; "
+    "echo this is no version 1; exit 7"
+)
+
+
+@pytest.mark.parametrize("restart", ["no", "on-failure"])
+def test_a_release_that_its_sidecar_does_not_survive_is_taken_back(
+    world: World, restart: str
+) -> None:
+    url = world.begin("web")
+    network = ("--network", f"container:{world.name('web')}")
+    sidecar = live_off(world, "vpn", *network, runs=_ONLY_FOR_1, restart=restart)
+    before = world.engine.inspect(sidecar)
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "rolled_back", deployment["reason"]
+    ends = {"no": "exited with code 7", "on-failure": "restarts over and over"}[restart]
+    assert f"{sidecar}, which lives off it, {ends}" in deployment["reason"]
+    whole = world.listener.api(f"deployments/{deployment['id']}")
+    assert "this is no version 1" in whole["logs"]
+    world.wait_answer(url, "1")
+    after = world.engine.inspect(sidecar)
+    assert (after["Id"], after["State"]["Running"]) == (before["Id"], True)
+
+
+def test_a_sidecar_that_comes_up_at_its_second_start_is_well(world: World) -> None:
+    url = world.begin("web")
+    impatient = "[ -e /tried ] && exec /bin/busybox sleep 3600; echo > /tried; exit 3"
+    sidecar = live_off(world, "vpn", "--network", f"container:{world.name('web')}", runs=impatient)
+    digest = world.push("web", Release("2"))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    world.wait_answer(url, "2")
+    after = world.engine.inspect(sidecar)
+    assert (after["RestartCount"], after["State"]["Running"]) == (1, True)
 
 
 @pytest.mark.parametrize("way", ["volumes", "link", "pid"])
