@@ -56,7 +56,8 @@ class Panel:
     async def ledger(self, host: str = "h1") -> Ledger:
         """The ledger of a host, as its worker has it."""
         if host not in self.ledgers:
-            lease = Lease(self.store, f"engine-{host}", "owner", host)
+            # Nobody renews it here, and a busy machine takes its time for a test.
+            lease = Lease(self.store, f"engine-{host}", "owner", host, ttl=600)
             assert await lease.acquire()
             self.leases[host] = lease
             self.ledgers[host] = Ledger(self.store, lease, host)
