@@ -259,6 +259,11 @@ class _Process:
             self._refuse_config(problem.problems)
             self._settings = self._settings.model_copy(update={"files": problem.files})
             return
+        except Exception as fault:
+            # What serves and works must not end with it.
+            log.exception("a fault of this program")
+            self._refuse_config((f"a fault of this program: {type(fault).__name__}: {fault}",))
+            return
         for name in self._hooks.names if self._hooks is not None else ():
             self._metrics.hook_known(name)
         for worker in (self._worker, self._swarm_worker):

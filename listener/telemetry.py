@@ -233,8 +233,10 @@ class Metrics:
         if timestamp is not None:
             self._reload_at.set(timestamp)
 
-    def targets_seen(self, views: Iterable[TargetView]) -> None:
-        """Replaces what is shown of all targets; series of others and of old digests go."""
+    def targets_seen(self, views: Iterable[TargetView], host: str) -> None:
+        """Replaces what is shown of all targets of a host; series of others of its and of old
+        digests go.
+        """
         seen: dict[tuple[str, str], tuple[str, ...]] = {}
         for view in views:
             where = (view.name, view.host)
@@ -244,14 +246,15 @@ class Metrics:
             if last is not None and last.finished_at is not None:
                 # Known again after a restart, so that an alert on it goes on.
                 self._last.labels(*where, last.state).set(last.finished_at.timestamp())
-        for where, labels in self._infos.items():
+        known = {where: labels for where, labels in self._infos.items() if where[1] == host}
+        for where, labels in known.items():
             if seen.get(where) != labels:
                 self._info.remove(*labels)
             if where not in seen:
                 self._healthy.remove(*where)
         for labels in seen.values():
             self._info.labels(*labels).set(1)
-        self._infos = seen
+        self._infos = {where: self._infos[where] for where in self._infos.keys() - known} | seen
 
     def watch_queue(self, queue: Callable[[], dict[str, tuple[int, float]]]) -> None:
         """Shows depth and age of each host's queue, read from memory at every scrape."""

@@ -12,13 +12,14 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from listener.cli.exits import Failed, Unreachable, WrongUsage
+from listener.cli.exits import Failed, NotNow, Unreachable, WrongUsage
 from listener.cli.session import session
 
 Json = dict[str, Any]
 """A JSON object as it came from the API; its fields are known by name only."""
 Result = TypeVar("Result")
 
+_NOT_NOW = (502, 503, 504)
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 """For one request of a person who waits."""
 _STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=60)
@@ -75,6 +76,8 @@ class Client:
         sentence = str(value.get("error", f"{self.url} answered {status}"))
         if status == 401:
             raise WrongUsage(f"{self.url} refused the token: {sentence}")
+        if status in _NOT_NOW:
+            raise NotNow(sentence)
         raise (WrongUsage if status == 400 else Failed)(sentence)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import click
 
 from listener.cli.client import Client, Json, call
-from listener.cli.exits import Unreachable
+from listener.cli.exits import NotNow, Unreachable
 from listener.cli.phrases import image, or_dash, short_digest
 from listener.cli.reading import as_json
 from listener.cli.session import shared_options
@@ -60,7 +60,7 @@ async def _tell(client: Client, since: str | None, *, follow: bool, as_json: boo
                 _write(event, as_json=as_json)
                 if event.kind in ("ready", "reset") and not follow:
                     return
-        except Unreachable:
+        except (NotNow, Unreachable):
             if not follow or time.monotonic() - answered > _PATIENCE:
                 raise
         await asyncio.sleep(_AGAIN_AFTER)

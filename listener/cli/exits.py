@@ -19,6 +19,10 @@ class Failed(_Exit):
     exit_code = 1
 
 
+class NotNow(Failed):
+    """The server cannot answer at this moment, while its Redis is away for one."""
+
+
 class WrongUsage(_Exit):
     """The server refused the call as it was put."""
 

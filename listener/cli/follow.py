@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from listener.cli.client import Client, Json
-from listener.cli.exits import Failed, Unreachable
-from listener.cli.phrases import between, clock, or_dash, seconds_since, short_digest
+from listener.cli.exits import Failed, NotNow, Unreachable
+from listener.cli.phrases import between, clock, or_dash, seconds_since, seconds_until, short_digest
 from listener.cli.reading import print_json, print_plan
 from listener.cli.tables import on_terminal, printable, style_of
 from listener.model.base import rfc3339, utc_now
@@ -60,7 +60,7 @@ async def _to_the_end(client: Client, id: str, timeout: float, watcher: _Watcher
     while True:
         try:
             entry = await client.get(f"deployments/{id}")
-        except Unreachable:
+        except (NotNow, Unreachable):
             if time.monotonic() - answered > _PATIENCE:
                 raise
         else:
@@ -184,6 +184,6 @@ def _of(status: str, current: int | None, total: int | None) -> str:
 
 def _stands(health: Json) -> str:
     if health["settles_at"]:
-        return f"good, has to stay so for {clock(max(0.0, -seconds_since(health['settles_at'])))}"
+        return f"good, has to stay so for {clock(seconds_until(health['settles_at']))}"
     said = f": {printable(health['said'])}" if health["said"] else ""
-    return f"{clock(max(0.0, -seconds_since(health['deadline'])))} left{said}"
+    return f"{clock(seconds_until(health['deadline']))} left{said}"

@@ -20,6 +20,11 @@ def seconds_since(text: str) -> float:
     return max(0.0, (datetime.now(UTC) - moment(text)).total_seconds())
 
 
+def seconds_until(text: str) -> float:
+    """How long it is until a time; never negative."""
+    return max(0.0, (moment(text) - datetime.now(UTC)).total_seconds())
+
+
 def rough(seconds: float) -> str:
     """A duration in its largest unit: ``3m``, ``2h``."""
     for size, unit in _UNITS:

@@ -12,7 +12,7 @@ from listener.config.combinations import check_combinations
 from listener.config.document import ConfigError, Document, KeyPath, read_document
 from listener.config.quantities import parse_registry_host
 from listener.config.secret_values import resolve_secrets
-from listener.config.sentences import NO_VALUE, report_errors
+from listener.config.sentences import NO_VALUE, explain, report_errors
 from listener.config.settings import LOCAL_ENGINE, Contents, Settings
 from listener.model.target import TargetSettings
 
@@ -47,11 +47,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         return Settings.model_construct(**_fields(Contents(), engine))
     document = read_document(path, environ)
     contents = _validated(document)
+    targets = _under_defaults(document, contents) if contents is not None else {}
     problems = document.problems()
     files = tuple(dict.fromkeys(document.files))
     if contents is None or problems:
         raise ConfigError(problems, files)
-    return Settings.model_construct(**_fields(contents, engine) | {"source": path, "files": files})
+    facts = {"targets": targets, "source": path, "files": files}
+    return Settings.model_construct(**_fields(contents, engine) | facts)
 
 
 def _validated(document: Document) -> Contents | None:
@@ -68,17 +70,27 @@ def _validated(document: Document) -> Contents | None:
 
 
 def _fields(contents: Contents, engine: str) -> dict[str, Any]:
-    """What the settings hold: defaults merged under the targets, registries in normal form."""
+    """What the settings hold, registries in normal form."""
     fields: dict[str, Any] = dict(contents)
     if "engine" not in contents.model_fields_set:
         fields["engine"] = engine
     fields["registries"] = {
         parse_registry_host(host): registry for host, registry in contents.registries.items()
     }
-    fields["targets"] = {
-        name: merged(contents.defaults, said(target)) for name, target in contents.targets.items()
-    }
     return fields
+
+
+def _under_defaults(document: Document, contents: Contents) -> dict[str, TargetSettings]:
+    """The targets over the defaults; what these two make together may be wrong as well."""
+    targets = {}
+    for name, target in contents.targets.items():
+        try:
+            targets[name] = merged(contents.defaults, said(target))
+        except ValidationError as error:
+            for details in error.errors(include_url=False):
+                sentence = explain(details, TargetSettings, None)
+                document.report(("targets", name), f"together with defaults: {sentence}")
+    return targets
 
 
 def said(settings: TargetSettings) -> dict[str, object]:
@@ -95,7 +107,8 @@ def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str,
     result = dict(below)
     for key, value in above.items():
         under = result.get(key)
-        if isinstance(under, dict) and isinstance(value, dict):
+        # Of a tag's policies there is one: another kind of it takes its place.
+        if isinstance(under, dict) and isinstance(value, dict) and key != "tag":
             result[key] = _over(under, value)
         else:
             result[key] = value

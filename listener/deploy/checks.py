@@ -32,7 +32,10 @@ class Checks:
 
     async def preflight(self, journal: Journal, progress: ActProgress) -> Outcome:
         """Lets a twin of the new image prove itself, without ports and where nobody finds it."""
-        settings = journal.target.settings.health
+        settings, lacks = journal.target.settings.health, ""
+        if (settings.http or settings.tcp) and not self._twin.has_address(journal):
+            settings = settings.model_copy(update={"http": None, "tcp": None})
+            lacks = "; it has no network, so nothing was asked at its address"
         probes = Probes(self._engine, settings)
         try:
             baseline = await self._twin.prove(journal)
@@ -48,7 +51,7 @@ class Checks:
         if verdict.kind != "healthy":
             return await self._sick(journal, verdict.kind, f"preflight: {verdict.reason}")
         await self._twin.remove(journal)
-        return Healthy(f"a twin was {verdict.reason}")
+        return Healthy(f"a twin was {verdict.reason}{lacks}")
 
     async def release(self, journal: Journal) -> Outcome:
         """Runs the target's release command once, in the new image, to exit 0."""

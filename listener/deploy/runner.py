@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -27,6 +27,7 @@ from listener.telemetry import Metrics, RollbackReason
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 _RETRY_EVERY = 0.5
 _REPORT_EVERY = 1.0
 _UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.UPDATE)
@@ -99,12 +100,12 @@ class Runner:
         """The deployments that were interrupted."""
         return await self._ledger.journals()
 
-    async def insist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Repeats a write until Redis takes it."""
+    async def insist(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Repeats an act until Redis answers; what that says."""
         told = False
         while True:
             try:
-                return await write()
+                return await act()
             except Unavailable as fault:
                 if not told:
                     log.warning("waiting for redis", reason=str(fault))

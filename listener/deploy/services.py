@@ -92,7 +92,11 @@ class ServiceActs:
             case Phase.REVERT:
                 old, _ = parts(journal)
                 service = Service(old.inspect)
-                await self._swarm.take_back(journal, await self._auth(service.image))
+                auth = None
+                # Without it Swarm keeps the login that the service has.
+                with suppress(CredentialsFault):
+                    auth = await self._auth(service.image)
+                await self._swarm.take_back(journal, auth)
             case Phase.REVERT_WATCH:
                 return await self._follow_back(journal, progress)
             case _:
@@ -128,11 +132,13 @@ class ServiceActs:
     async def _update(self, journal: Journal) -> Outcome:
         given_up = self._give_up(journal.deployment)
         old, new = parts(journal)
-        if given_up is not None:
-            service = await self._swarm.service(old.id)
-            if service.image == Service(old.inspect).image:
-                return given_up
-        warnings = await self._swarm.update(journal, await self._auth(new.reference))
+        service = await self._swarm.service(old.id)
+        if given_up is not None and service.image == Service(old.inspect).image:
+            return given_up
+        warnings: tuple[str, ...] = ()
+        # After a kill it may be done, and whether a login can be had matters no more.
+        if service.image != new.reference:
+            warnings = await self._swarm.update(journal, await self._auth(new.reference))
         return Done("; ".join((f"the service's image is {new.reference}", *warnings)))
 
     async def _auth(self, image: str) -> Auth | None:

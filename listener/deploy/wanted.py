@@ -181,7 +181,11 @@ class Wanted:
         if policy is not None and policy.exact is not None:
             return policy.exact
         if policy is not None and policy.semver is not None:
-            tags = [tag for tag in await self._resolver.tags(address) if policy.matches(tag)]
+            known = set(await self._resolver.tags(address))
+            if deployment.trigger is Trigger.PUSH and _fresh(deployment.received_at):
+                # Some registries list a tag only a while after they told of its push.
+                known.add(deployment.tag or "")
+            tags = [tag for tag in known if policy.matches(tag)]
             versions = [(version, tag) for tag in tags if (version := version_of(tag)) is not None]
             if versions:
                 return max(versions)[1]

@@ -44,10 +44,11 @@ class Probes:
 
     async def _http(self, address: str, inspect: Mapping[str, Any]) -> tuple[bool, str]:
         parts = urlsplit(address)
-        host = parts.hostname or container_address(inspect)
+        host = parts.hostname or await self._address(inspect)
         if not host:
             return False, "the container has no address yet"
-        url = urlunsplit(parts._replace(netloc=f"{host}:{parts.port}"))
+        shown = f"[{host}]" if ":" in host else host
+        url = urlunsplit(parts._replace(netloc=f"{shown}:{parts.port}"))
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
         try:
             async with (
@@ -64,7 +65,7 @@ class Probes:
 
     async def _tcp(self, address: str, inspect: Mapping[str, Any]) -> tuple[bool, str]:
         named, _, port = address.rpartition(":")
-        host = named or container_address(inspect)
+        host = named or await self._address(inspect)
         if not host:
             return False, "the container has no address yet"
         try:
@@ -78,6 +79,16 @@ class Probes:
             return False, f"{host}:{port}: {said}"
         writer.close()
         return True, f"{host}:{port} accepts connections"
+
+    async def _address(self, inspect: Mapping[str, Any]) -> str:
+        """That of a running container; in the network of another one it is that one's."""
+        mode, _, other = str(inspect["HostConfig"].get("NetworkMode") or "").partition(":")
+        if mode != "container":
+            return container_address(inspect)
+        try:
+            return await self._address(await self._engine.inspect_container(other))
+        except EngineError:
+            return ""
 
     async def _exec(self, command: tuple[str, ...], inspect: Mapping[str, Any]) -> tuple[bool, str]:
         try:
@@ -94,5 +105,6 @@ def container_address(inspect: Mapping[str, Any]) -> str:
     if inspect["HostConfig"].get("NetworkMode") == "host":
         return "127.0.0.1"
     networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
-    addresses = (endpoint.get("IPAddress") for endpoint in networks.values() if endpoint)
+    kinds = ("IPAddress", "GlobalIPv6Address")
+    addresses = (endpoint.get(kind) for kind in kinds for endpoint in networks.values() if endpoint)
     return next((address for address in addresses if address), "")

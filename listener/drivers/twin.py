@@ -44,7 +44,7 @@ class Twin(Stage):
         host["Mounts"] = [*map(_harmless, mounts), *fresh]
         if host.get("VolumesFrom"):
             host["VolumesFrom"] = [f"{name.partition(':')[0]}:ro" for name in host["VolumesFrom"]]
-        if not connects(before(parts(journal)[0])):
+        if not self.has_address(journal):
             # On the machine's own network it would fight for the port that is served.
             host["NetworkMode"] = "none"
         container = await self._make(journal, "preflight", clone)
@@ -53,6 +53,10 @@ class Twin(Stage):
             await self.start(container)
         fault_point("twin-started")
         return await baseline_of(self.engine, container)
+
+    def has_address(self, journal: Journal) -> bool:
+        """Whether a twin has a network of its target's, where a probe finds it."""
+        return connects(before(parts(journal)[0]))
 
     async def run(self, journal: Journal, command: Sequence[str]) -> None:
         """Starts one command with the target's environment, networks and mounts.

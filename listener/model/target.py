@@ -64,14 +64,16 @@ class Health(Noun):
     @field_validator("http")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[^/:]*:\d{1,5}(/\S*)?", value):
+        found = re.fullmatch(r"https?://[^/:]*:(\d{1,5})(/\S*)?", value or "")
+        if value is not None and not (found and _is_port(found[1])):
             raise ValueError(f"{value!r} is not an address like http://:8000/ready")
         return value
 
     @field_validator("tcp")
     @classmethod
     def _a_port(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[^/:]*:\d{1,5}", value):
+        found = re.fullmatch(r"[^/:]*:(\d{1,5})", value or "")
+        if value is not None and not (found and _is_port(found[1])):
             raise ValueError(f'{value!r} is not a port like ":5432"')
         return value
 
@@ -79,6 +81,10 @@ class Health(Noun):
     @classmethod
     def _a_command(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return a_command(value)
+
+
+def _is_port(text: str) -> bool:
+    return 0 < int(text) < 65536
 
 
 class Lifecycle(Noun):

@@ -70,7 +70,7 @@ class Fleet:
         await self._remove_histories(host)
         await self._leave_rollouts(host)
         own = (keys.commands(host), keys.lanes(host), keys.swaps(host), keys.memory(host))
-        await self._store.call("DEL", *own, keys.views(host))
+        await self._store.call("DEL", *own, keys.views(host), keys.outbox(host))
         # Last: as long as it is there, a call that was cut short can be repeated.
         event = changes.entry("host", host)
         await self._store.run(scripts.FIELD, [keys.HOSTS, keys.EVENTS], [host, "", *event])

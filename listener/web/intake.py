@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from listener.model.base import timed_id
 from listener.model.push import Push
@@ -88,10 +89,19 @@ def _push(door: Door, provider: Provider, event: Event, image: Reference, now: d
     )
 
 
-def shown_push(
-    push: Push, push_id: str, *, duplicate: bool, targets: list[str]
-) -> dict[str, object]:
+class ShownPush(TypedDict):
     """A push as the answer to its sender shows it."""
+
+    id: str
+    image: str
+    tag: str | None
+    digest: str | None
+    targets: list[str]
+    duplicate: bool
+
+
+def shown_push(push: Push, push_id: str, *, duplicate: bool, targets: list[str]) -> ShownPush:
+    """The push as it was stored under an id, and whom it is likely to reach."""
     return {
         "id": push_id,
         "image": push.image,

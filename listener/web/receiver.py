@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from listener.store import Unavailable
 from listener.telemetry import Metrics
 from listener.web.batches import Batches, PushLog, Stored
 from listener.web.hooks import Door, Hooks
-from listener.web.intake import shown_push, take_in
+from listener.web.intake import ShownPush, shown_push, take_in
 from listener.web.limits import BodyRefused, RateLimits, read_body
 from listener.web.peers import client_address
 from listener.web.verdicts import Verdict, refusal, shown_reasons
@@ -75,8 +75,9 @@ class Receiver:
             peer=peer,
         )
         verdict, stored = await self._record(verdict, delivery)
-        self._count(delivery, verdict, stored, time.perf_counter() - started)
-        return _respond(verdict, self._body(verdict, stored))
+        shown = self._shown(verdict, stored)
+        self._count(delivery, verdict, shown, time.perf_counter() - started)
+        return _respond(verdict, _body(verdict, shown))
 
     def _peer(self, request: web.Request) -> str | None:
         trusted = self._hooks.trusted_proxies
@@ -166,13 +167,24 @@ class Receiver:
             sentence = "this request could not be handled: see the log"
             return refusal(500, "failed", sentence), []
 
-    def _count(self, delivery: Delivery, verdict: Verdict, stored: Stored, seconds: float) -> None:
+    def _shown(self, verdict: Verdict, stored: Stored) -> list[ShownPush]:
+        return [
+            shown_push(push, push_id, duplicate=duplicate, targets=self._views().reached(push))
+            for (push, _), (push_id, duplicate) in zip(verdict.pushes, stored, strict=True)
+        ]
+
+    def _count(
+        self, delivery: Delivery, verdict: Verdict, shown: Sequence[ShownPush], seconds: float
+    ) -> None:
         hook, provider = delivery.hook, delivery.provider
-        ids = [push_id for push_id, _ in stored]
-        duplicates = [duplicate for _, duplicate in stored].count(True)
+        ids = [push["id"] for push in shown]
+        duplicates = [push["duplicate"] for push in shown].count(True)
         self._metrics.hook_answered(hook, provider, verdict.status, seconds)
         if new := len(ids) - duplicates:
             self._metrics.push_outcome(hook, "stored", new)
+        # Here and not by the workers: each of these would count what is for another one.
+        if nothing := sum(not push["targets"] and not push["duplicate"] for push in shown):
+            self._metrics.push_outcome(hook, "matched_nothing", nothing)
         if duplicates:
             self._metrics.push_outcome(hook, "duplicate", duplicates)
         if verdict.reasons:
@@ -190,15 +202,6 @@ class Receiver:
             peer=delivery.peer,
             milliseconds=round(seconds * 1000, 2),
         )
-
-    def _body(self, verdict: Verdict, stored: Stored) -> Mapping[str, object]:
-        if verdict.error is not None:
-            return {"error": verdict.error}
-        pushes = [
-            shown_push(push, push_id, duplicate=duplicate, targets=self._views().reached(push))
-            for (push, _), (push_id, duplicate) in zip(verdict.pushes, stored, strict=True)
-        ]
-        return {"pushes": pushes, "ignored": shown_reasons(verdict.reasons), **verdict.reply}
 
     def _explained(self, pushes: list[Push]) -> list[dict[str, object]]:
         """For each push and target: whether the one is for the other, and why not."""
@@ -235,6 +238,12 @@ def _other_method(door: Door, request: web.Request) -> Verdict:
     per_minute = max(1, int(rate.count * 60 / rate.seconds)) if rate else "*"
     allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": str(per_minute)}
     return Verdict(200, "handshake", headers={"Allow": "POST", **allowed})
+
+
+def _body(verdict: Verdict, shown: Sequence[ShownPush]) -> Mapping[str, object]:
+    if verdict.error is not None:
+        return {"error": verdict.error}
+    return {"pushes": shown, "ignored": shown_reasons(verdict.reasons), **verdict.reply}
 
 
 def _respond(verdict: Verdict, body: Mapping[str, object]) -> web.Response:

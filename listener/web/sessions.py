@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 
 from pydantic import SecretStr
 
@@ -38,13 +37,16 @@ class Sessions:
 
     def holds(self, headers: Mapping[str, str]) -> bool:
         """Whether a request bears a cookie of ours that has not run out."""
-        try:
-            morsel = SimpleCookie(headers.get("Cookie", "")).get(self.name)
-        except CookieError:
-            return False
-        until, _, signature = (morsel.value if morsel else "").partition(".")
+        until, _, signature = self._cookie(headers.get("Cookie", "")).partition(".")
         known = hmac.compare_digest(signature.encode(), self._sign(until).encode())
         return known and until.isdigit() and int(until) > time.time()
+
+    def _cookie(self, header: str) -> str:
+        """Our own, whatever else is there: one odd cookie of another program on the machine makes
+        the library drop all of them.
+        """
+        pairs = (part.partition("=") for part in header.split(";"))
+        return next((value.strip() for name, _, value in pairs if name.strip() == self.name), "")
 
     def _sign(self, until: str) -> str:
         return hmac.new(self._key, until.encode(), hashlib.sha256).hexdigest()

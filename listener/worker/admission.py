@@ -56,7 +56,6 @@ class Admission:
                 any_queued = True
             else:
                 for_nobody.append(ack)
-                self._metrics.push_outcome(push.hook, "matched_nothing")
             log.info(
                 "push",
                 push=push.id,

@@ -29,6 +29,7 @@ class Lanes:
         self._waiting: dict[str, Deployment] = {}
         self._busy_until: dict[str, datetime] = {}
         self._change = asyncio.Lock()
+        self._ended: dict[str, Deployment] = {}
         self.cancelled: set[str] = set()
 
     async def load(self) -> None:
@@ -122,15 +123,20 @@ class Lanes:
             self._waiting.update({one.target: one for one in approved})
         return bool(approved)
 
-    async def end_waiting(self, ended: Deployment, command: str | None = None) -> None:
-        """Ends a deployment that never ran."""
+    async def end_waiting(self, ended: Deployment, command: str | None = None) -> bool:
+        """Ends a deployment that never ran, and acknowledges the command that asked for it or for
+        its end. Without one, False where it waits no more: then it has an end already.
+        """
         async with self._change:
             lanes: dict[str, Lane] = {}
             if self._waits(ended):
                 lanes[ended.target] = Lane(running=self.running(ended.target))
+            elif command is None:
+                return False
             await self._write([ended], lanes, command=command)
             if lanes:
                 self._waiting.pop(ended.target, None)
+        return True
 
     async def take(self, deployment: Deployment) -> Deployment | None:
         """Moves a deployment to its target's running place, if it still waits and none runs."""
@@ -178,6 +184,10 @@ class Lanes:
         """The deployment that waits for a target."""
         return self._waiting.get(target)
 
+    def ended_early(self, target: str) -> Deployment | None:
+        """The last one that ended here without having run, and not for a newer one."""
+        return self._ended.get(target)
+
     def all_waiting(self) -> list[Deployment]:
         """Everything that waits, oldest first."""
         return sorted(self._waiting.values(), key=lambda deployment: deployment.id)
@@ -202,6 +212,7 @@ class Lanes:
     ) -> None:
         await self._ledger.admit(deployments, lanes, pushes=pushes, command=command)
         self._lanes.update(lanes)
+        self._ended.update({one.target: one for one in deployments if _unrun(one)})
 
 
 def _approved_like(waiting: Deployment | None, newer: Deployment) -> Deployment:
@@ -218,6 +229,10 @@ def _approved_like(waiting: Deployment | None, newer: Deployment) -> Deployment:
     if not same or (newer.hint is None and newer.to_digest is None):
         return newer
     return newer.model_copy(update={"approved_at": waiting.approved_at})
+
+
+def _unrun(deployment: Deployment) -> bool:
+    return deployment.state in (State.SKIPPED, State.FAILED) and not deployment.dry_run
 
 
 def _superseded(deployment: Deployment, newer: str) -> Deployment:

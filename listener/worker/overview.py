@@ -127,7 +127,9 @@ class Overview:
         self._complain(targets)
         targets = self.whole(targets)
         views = [await self._view(target, target.name == ended) for target in targets]
-        self._views = {target.name: self._views[target.name] for target in targets}
+        # Another publication may be under way, of another list.
+        names = {target.name for target in targets}
+        self._views = {name: seen for name, seen in self._views.items() if name in names}
         running = [self._lanes.running(target.name) for target in targets if target.name != ended]
         now = utc_now()
         shown = (views, running)
@@ -142,7 +144,11 @@ class Overview:
         )
         await self._ledger.publish(views, host)
         self._shown, self._shown_at = shown, now
-        self._metrics.targets_seen(views)
+        self._metrics.targets_seen(views, self._host)
+
+    def abandon(self) -> None:
+        """Shows no figures of targets any more: another worker may have them."""
+        self._metrics.targets_seen([], self._host)
 
     def _complain(self, targets: Sequence[Target]) -> None:
         """Logs what is wrong with a target, once."""
@@ -200,10 +206,17 @@ class Overview:
         return "waiting" if self._lanes.waiting(target.name) else "idle"
 
     async def _last_of(self, target: str) -> Deployment | None:
+        """The newest that has ended, also where it never began."""
         if target not in self._last:
             recent = await self._archive.deployments(target=target, host=self._host, limit=50)
-            self._last[target] = next((one for one in recent if not one.dry_run), None)
-        return self._last[target]
+            ended = (one for one in recent if one.state.final and not one.dry_run)
+            self._last[target] = next(ended, None)
+        ran, unrun = self._last[target], self._lanes.ended_early(target)
+        return unrun if unrun is not None and (ran is None or _end(ran) < _end(unrun)) else ran
+
+
+def _end(deployment: Deployment) -> datetime:
+    return deployment.finished_at or deployment.queued_at
 
 
 def running_digest(target: Target, memory: Memory) -> str | None:

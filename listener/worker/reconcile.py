@@ -16,11 +16,13 @@ import structlog
 
 from listener.deploy.outcomes import Resolved
 from listener.deploy.wanted import Wanted
+from listener.drivers.errors import EngineAway, EngineError
 from listener.model.auth import CredentialsFault
 from listener.model.deployment import Deployment
 from listener.model.push import Push
 from listener.model.target import Target
 from listener.registry import LeftAlone, RegistryAway, RegistryFault
+from listener.store import Unavailable
 from listener.worker.admission import Admission, Told, reconcile_deployment
 from listener.worker.lanes import Lanes
 from listener.worker.overview import Overview
@@ -30,6 +32,9 @@ from listener.worker.waiting import until
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY = 5.0
+_AFTER_A_FAULT = 10.0
+# A credential helper that fails once may have been busy; one that is missing is not asked all day.
+_LOG_IN_EVERY = 60.0
 # A push that was made this moment has its own notification on the way.
 _NOTIFIED_WITHIN = 3.0
 # GitHub's registry has been seen to answer with the previous digest for a while.
@@ -91,12 +96,27 @@ class Reconcile:
     async def look(self) -> None:
         """One round; returns when it is time for the next. Raises EngineAway, Unavailable."""
         self._suspected.clear()
-        missed: dict[str, tuple[Deployment, str]] = {}
         # What was seen last tells whether it is time to ask: not every look needs a new list.
         due = self._due(self._overview.seen or await self._discovery.targets())
         if not due and not self._suspicions:
             await until(self._suspected, _LOOK_EVERY)
             return
+        try:
+            missed = await self._ask(due)
+            if missed:
+                await asyncio.sleep(_NOTIFIED_WITHIN)
+                await self._take(missed)
+                return
+        except (EngineAway, EngineError, Unavailable):
+            # It was not answered: it stays due, and no registry is asked all the time meanwhile.
+            soon = asyncio.get_running_loop().time() + _AFTER_A_FAULT
+            self._next.update(dict.fromkeys(due, soon))
+            raise
+        await until(self._suspected, _LOOK_EVERY)
+
+    async def _ask(self, due: frozenset[_Question]) -> dict[str, tuple[Deployment, str]]:
+        """By target, what would be deployed and the digest that is not deployed."""
+        missed = {}
         for target in await self._discovery.targets():
             if target.problem is not None or self._busy(target.name):
                 continue
@@ -112,16 +132,13 @@ class Reconcile:
                 continue
             except (RegistryFault, CredentialsFault) as fault:
                 log.info("registry has no answer", target=target.name, reason=str(fault))
-                if isinstance(fault, RegistryAway):
-                    self._ask_in(target, _LOOK_EVERY)
+                if isinstance(fault, RegistryAway | CredentialsFault):
+                    away = isinstance(fault, RegistryAway)
+                    self._ask_in(target, _LOOK_EVERY if away else _LOG_IN_EVERY)
                 continue
             if isinstance(found, Resolved):
                 missed[target.name] = (deployment, found.digest)
-        if missed:
-            await asyncio.sleep(_NOTIFIED_WITHIN)
-            await self._take(missed)
-        else:
-            await until(self._suspected, _LOOK_EVERY)
+        return missed
 
     async def _question(self, target: Target, due: frozenset[_Question]) -> Deployment | None:
         """What to ask the registry for this target, if it is time to ask at all."""

@@ -51,7 +51,7 @@ class Rehearsals:
 
     async def _run(self, entry_id: str, deployment: Deployment, target: Target) -> None:
         try:
-            memory = await self._overview.memory(target.name)
+            memory = await self._runner.insist(lambda: self._overview.memory(target.name))
             asked = deployment.model_copy(update={"from_digest": running_digest(target, memory)})
             journal = Journal(deployment=asked, target=target, phase=Phase.RESOLVE)
             ended = await self._runner.rehearse(journal, memory)

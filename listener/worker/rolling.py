@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from listener.deploy.outcomes import Nothing
+from listener.deploy.outcomes import Nothing, Resolved
 from listener.deploy.retention import with_bad
 from listener.deploy.wanted import Wanted, worth_another
 from listener.model.auth import CredentialsFault
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 KEEP_EVERY = 20.0
 _ASK_EVERY = 1.0
+_ANSWERS_WITHIN = 1.0
 _ASK_REGISTRY_EVERY = 30.0
 _AFTER_A_FAULT = 5.0
 _MEMBERS_FOR = 5.0
@@ -78,6 +79,7 @@ class Rolling:
         self._members: dict[str, tuple[float, list[str]]] = {}
         self._held: dict[str, tuple[Part, str]] = {}
         self._ending: dict[str, Part] = {}
+        self._asking: dict[str, asyncio.Task[Resolved | Nothing]] = {}
 
     async def ask(self, waiting: Deployment, target: Target) -> Go | Later | End:
         """Whether a deployment that waits may begin; ask again while it may not."""
@@ -118,8 +120,18 @@ class Rolling:
         if known and known.deployment == waiting.id and now - known.at < _ASK_REGISTRY_EVERY:
             return known.digest, known.tag
         memory = await self._overview.memory(target.name)
+        asking = self._asking.get(target.name)
+        if asking is None or asking.get_name() != waiting.id:
+            await self._stop_asking(target.name)
+            glance = self._wanted.glance(waiting, target, memory)
+            asking = self._asking[target.name] = asyncio.create_task(glance, name=waiting.id)
+        # A registry that hangs holds up this one alone, and nothing else that waits.
+        await asyncio.wait({asking}, timeout=_ANSWERS_WITHIN)
+        if not asking.done():
+            return Later("waits for an answer of the registry", _ASK_EVERY)
+        del self._asking[target.name]
         try:
-            found = await self._wanted.glance(waiting, target, memory)
+            found = asking.result()
         except (RegistryFault, CredentialsFault) as fault:
             return _fault(waiting, target, fault)
         if isinstance(found, Nothing):
@@ -130,6 +142,17 @@ class Rolling:
             return End(ended.model_copy(update=facts))
         self._found[target.name] = _Found(waiting.id, now, found.digest, found.tag)
         return found.digest, found.tag
+
+    async def _stop_asking(self, target: str) -> None:
+        asking = self._asking.pop(target, None)
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def abandon(self) -> None:
+        """Asks no registry any more."""
+        for target in list(self._asking):
+            await self._stop_asking(target)
 
     async def _members_of(self, rollout_id: str) -> list[str]:
         now = asyncio.get_running_loop().time()

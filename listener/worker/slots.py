@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import structlog
 
@@ -28,6 +29,8 @@ from listener.worker.waiting import until
 log = structlog.get_logger(__name__)
 
 _LONGEST_WAIT = 2.0
+# A registry may keep one of those that wait for a while: the next begins with what is there then.
+_STALE = 1.0
 # Whatever brings work also wakes.
 _WITHOUT_WORK = 10.0
 
@@ -60,6 +63,7 @@ class Slots:
         self._wake = asyncio.Event()
         self._stopping = False
         self._replacing: str | None = None
+        self._fault: Exception | None = None
 
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration; what runs already is not ended."""
@@ -116,23 +120,31 @@ class Slots:
             await self._overview.remember(target.name, memory)
 
     async def fill(self) -> None:
-        """Starts everything that may start; returns when it is worth looking again."""
+        """Starts everything that may start; returns when it is worth looking again.
+
+        Raises RuntimeError where a deployment was left by a fault of ours: whoever begins anew goes
+        on with it, by its journal.
+        """
+        if self._fault is not None:
+            raise RuntimeError("a deployment was left in the middle") from self._fault
         self._wake.clear()
-        pause, seen = _WITHOUT_WORK, dict[str, Target]()
+        pause, seen, listed = _WITHOUT_WORK, dict[str, Target](), 0.0
         if self._lanes.all_waiting():
             pause = _LONGEST_WAIT
             # Somebody who paused a target and then pushes relies on it.
             await self._overview.read_pauses()
-            seen = {target.name: target for target in await self._discovery.targets()}
+            seen, listed = await self._seen(), time.monotonic()
         for waiting in self._lanes.all_waiting():
             if self._stopping or self._replacing or len(self._tasks) >= self._settings.concurrency:
                 break
             if self._lanes.running(waiting.target) is not None:
                 continue
-            if await self._held(waiting, seen.get(waiting.target)):
-                continue
             # Who came after that look may wait for a target that came after it, too.
-            target = seen.get(waiting.target) or await self._target(waiting.target)
+            if waiting.target not in seen or time.monotonic() - listed > _STALE:
+                seen, listed = await self._seen(), time.monotonic()
+            target = seen.get(waiting.target)
+            if await self._held(waiting, target):
+                continue
             pause = min(pause, await self._start(waiting, target))
         await until(self._wake, pause)
 
@@ -147,8 +159,8 @@ class Slots:
         return found is not None
 
     async def _end_waiting(self, ended: Deployment) -> None:
-        await self._lanes.end_waiting(ended)
-        self._metrics.deployment_ended(ended)
+        if await self._lanes.end_waiting(ended):
+            self._metrics.deployment_ended(ended)
 
     async def _start(self, waiting: Deployment, target: Target | None) -> float:
         """Starts a deployment, or answers in how many seconds to look again."""
@@ -166,11 +178,13 @@ class Slots:
         if isinstance(turn, End):
             await self._end_waiting(turn.ended)
             return _LONGEST_WAIT
+        # Known before it runs: without Redis it goes on waiting.
+        memory = await self._overview.memory(target.name)
         taken = await self._lanes.take(waiting)
         if taken is None:
             await self._rolling.untaken(target.name)
             return _LONGEST_WAIT
-        running = running_digest(target, await self._overview.memory(target.name))
+        running = running_digest(target, memory)
         facts = {"state": State.QUEUED, "reason": None, "from_digest": running}
         if turn.digest is not None:
             facts |= {"to_digest": turn.digest, "tag": turn.tag}
@@ -178,9 +192,8 @@ class Slots:
         self._begin(Journal(deployment=cleared, target=target, phase=Phase.RESOLVE))
         return _LONGEST_WAIT
 
-    async def _target(self, name: str) -> Target | None:
-        targets = await self._discovery.targets()
-        return next((target for target in targets if target.name == name), None)
+    async def _seen(self) -> dict[str, Target]:
+        return {target.name: target for target in await self._discovery.targets()}
 
     def _begin(self, journal: Journal) -> None:
         name = journal.target.name
@@ -193,12 +206,15 @@ class Slots:
     async def _run(self, journal: Journal) -> None:
         name = journal.target.name
         try:
-            memory = await self._overview.memory(name)
+            memory = await self._runner.insist(lambda: self._overview.memory(name))
             done, memory = await self._runner.run(journal, memory)
             await self._end(done, final_memory(done, memory))
         except LeaseLost:
             # The tasks that read find out too, and end the tenure.
             log.warning("deployment left to the new worker", deployment=journal.deployment.id)
+        except Exception as fault:
+            log.exception("a fault of this program", deployment=journal.deployment.id)
+            self._fault = fault
         finally:
             # The next one for this target may have begun already: its entry stays.
             if self._tasks.get(name) is asyncio.current_task():

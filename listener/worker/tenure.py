@@ -163,6 +163,8 @@ class Tenure:
             await self._slots.abandon()
             await self._rehearsals.abandon()
             await self._couriers.abandon()
+            await self._rolling.abandon()
+            self._overview.abandon()
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:

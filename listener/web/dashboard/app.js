@@ -68,6 +68,7 @@ function top(name) {
         state.session?.signed_in && h("button", { type: "button", class: "plain", onclick: signOut }, "Sign out"))),
     offline && h("p", { class: "notice warn banner", role: "alert" }, "Offline since ", clockTime(new Date(since).toISOString()),
       ": what you see is from then. ", state.problem),
+    state.complaint && h("p", { class: "notice warn banner", role: "alert" }, state.complaint),
     state.session?.read_only && h("p", { class: "notice quiet banner" },
       "Read-only: this port can be reached from other machines and has no token. Set ", h("code", {}, "admin.token"), " to act from here."),
   ];
@@ -96,7 +97,15 @@ function signedOut() {
 }
 
 async function signOut() {
-  await remove("session").catch(() => {});
+  try {
+    await remove("session");
+  } catch (fault) {
+    // The cookie is still there: who leaves the page now has not signed out.
+    state.complaint = `You are still signed in: ${fault.message}`;
+    changed();
+    return;
+  }
+  state.complaint = null;
   for (const name of ["targets", "deployments", "pushes", "hosts"]) state[name].clear();
   signedOut();
 }

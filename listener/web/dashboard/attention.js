@@ -1,12 +1,11 @@
 // What a person should look at, most urgent first, each with the sentence that says why.
 
-import { now } from "./api.js";
 import { state } from "./state.js";
 
 const LOST_AFTER = 25_000;
 
 export const lost = (host) =>
-  host.alive === false || now() - Date.parse(host.last_seen) > LOST_AFTER;
+  host.alive === false || Date.now() - state.heard.get(host.name) > LOST_AFTER;
 
 export function attention() {
   const found = [];

@@ -18,6 +18,8 @@ export const state = {
   deployments: new Map(), // id -> deployment; those under way and those looked at
   pushes: new Map(), // id -> push, newest first
   hosts: new Map(),
+  heard: new Map(), // host name -> when this page heard that it lives: the clocks of hosts differ
+  complaint: null, // what a person asked for and did not get
 };
 
 let told = () => {};
@@ -53,6 +55,7 @@ export async function load() {
   const [{ targets }, { hosts }] = await Promise.all([get(`targets?recent=${STRIP}`), get("hosts")]);
   state.targets = new Map(targets.map((each) => [keyOf(each), each]));
   state.hosts = new Map(hosts.map((each) => [each.name, each]));
+  state.heard = new Map(hosts.map((each) => [each.name, Date.now()]));
   // Where nothing is under way the first page needs no more, and the rest may come behind it.
   if (!targets.some((each) => each.recent.some((one) => !isFinal(one)))) {
     state.loaded = true;
@@ -114,6 +117,7 @@ export function take(kind, content) {
     case "host": {
       const known = state.hosts.get(content.name);
       state.hosts.set(content.name, content);
+      state.heard.set(content.name, Date.now());
       // Every few seconds a worker says that it lives: nothing of that is to be seen.
       if (known?.alive && sameBut("last_seen", known, content)) return;
       break;

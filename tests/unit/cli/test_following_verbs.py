@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from datetime import timedelta
 
 import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
-from listener.cli.follow import _progress
+from listener.cli.client import Client
+from listener.cli.follow import _progress, follow
 from listener.model.base import rfc3339, utc_now
 from listener.model.deployment import State
+from listener.web.shapes import deployment_json
 from tests.unit.cli.conftest import Shell
 from tests.unit.conftest import Panel, a_deployment, a_view
 
@@ -45,6 +51,25 @@ async def test_events_come_as_they_happen_and_go_on_from_an_id(shell: Shell, pan
     assert (await shell.run("events")).code == 2
 
 
+async def test_a_server_that_cannot_answer_for_a_moment_does_not_end_a_wait() -> None:
+    made = deployment_json(a_deployment(state=State.SUCCEEDED, reason="healthy"))
+    answers = [(503, {"error": "Redis does not answer"}), (200, made)]
+
+    async def answer(_: web.Request) -> web.Response:
+        status, content = answers.pop(0)
+        return web.json_response(content, status=status)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/deployments/{id}", answer)
+    async with (
+        TestServer(app, host="127.0.0.1") as server,
+        ClientSession() as http,
+    ):
+        client = Client(str(server.make_url("")).rstrip("/"), http)
+        await follow(client, made["id"], timeout=30, as_json=True)
+    assert answers == []
+
+
 async def test_the_lines_of_what_failed(shell: Shell, panel: Panel) -> None:
     made = a_deployment(state=State.ROLLED_BACK, logs=("first \x1b[2J line", "last line"))
     await panel.publish(a_view())
@@ -74,8 +99,11 @@ def test_a_step_under_way_says_how_far_it_is() -> None:
         ("5a589cebe8f3", "Downloading 5.0 of 8.0 MB"),
         ("5a589cebe8f3", "Waiting"),
     ]
-    health = {"deadline": rfc3339(utc_now()), "good_since": None, "settles_at": None, "said": "no"}
+    later = rfc3339(utc_now() + timedelta(seconds=150))
+    health = {"deadline": later, "good_since": None, "settles_at": None, "said": "no"}
     [(name, how)] = _progress({"progress": {"health": health}})
     assert name == "health"
-    assert how.endswith("left: no")
+    assert re.fullmatch(r"2:\d\d left: no", how)
+    [(_, how)] = _progress({"progress": {"health": {**health, "settles_at": later}}})
+    assert re.fullmatch(r"good, has to stay so for 2:\d\d", how)
     assert _progress({"progress": None}) == []

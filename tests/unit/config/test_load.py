@@ -10,6 +10,7 @@ import pytest
 
 from listener.config import ConfigError, Settings, find_config, load
 from listener.config.quantities import Address, parse_size
+from listener.model.tag_policy import TagPolicy
 
 
 def test_without_a_file_there_are_defaults() -> None:
@@ -188,6 +189,16 @@ class TestMeaning:
         a, b = settings.targets["a"], settings.targets["b"]
         assert (a.keep, a.reconcile, a.health.timeout, a.health.settle) == (5, 0.0, 90.0, 1.0)
         assert (b.keep, b.reconcile, b.health.timeout, b.health.settle) == (2, 0.0, 90.0, 3.0)
+
+    def test_a_tag_policy_of_another_kind_takes_the_default_s_place(self, loaded) -> None:
+        settings = loaded(
+            """\
+            defaults: {tag: latest}
+            targets: {a: {container: a, tag: {glob: "main-*"}}, b: {container: b}}
+            """
+        )
+        assert settings.targets["a"].tag == TagPolicy(glob="main-*")
+        assert settings.targets["b"].tag == TagPolicy(exact="latest")
 
     def test_anchors_and_merge_keys_work(self, loaded) -> None:
         settings = loaded(

@@ -84,6 +84,11 @@ MISTAKES = [
         "2: targets.web.health: must be a mapping of keys to values, not 5",
     ),
     (TARGET + "\n health: {exec: pg}}}", "2: targets.web.health.exec: must be a list, not 'pg'"),
+    (
+        TARGET + "\n health: {http: 'http://:99999/'}}}",
+        "2: targets.web.health.http: .* not an addr",
+    ),
+    (TARGET + "\n health: {tcp: ':70000'}}}", "2: targets.web.health.tcp: .* is not a port like"),
     (TARGET + "\n health: {http: ready}}}", "2: targets.web.health.http: 'ready' is not an addr"),
     (TARGET + "\n strategy: recrate}}", r"2: targets.web.strategy: must be one .*mean recreate\?"),
     (TARGET + "\n image: a/b:1}}", "2: targets.web.image: 'a/b:1': give the repository alone"),

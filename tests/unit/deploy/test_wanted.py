@@ -30,6 +30,7 @@ class Registry:
         self._tags = tags
         self._fault = fault
         self.asked: list[Reference] = []
+        self.listed = list(tags)
 
     async def digest(self, image: Reference, tag: str) -> str:
         self.asked.append(image)
@@ -40,7 +41,7 @@ class Registry:
         return self._tags[tag]
 
     async def tags(self, image: Reference) -> list[str]:
-        return list(self._tags)
+        return self.listed
 
 
 class Away:
@@ -156,6 +157,15 @@ async def test_a_version_range_takes_the_highest_that_fits(
     )
     assert isinstance(answer, Resolved)
     assert answer.tag == found
+
+
+@pytest.mark.parametrize(("ago", "listed"), [(0, False), (600, True)])
+async def test_a_version_that_was_just_pushed_may_not_be_listed_yet(ago: int, listed: bool) -> None:
+    registry = Registry({"1.4.0": digest("1"), "1.4.1": digest("2")})
+    registry.listed = ["1.4.0"]
+    told = deployment(tag="1.4.1", received_at=utc_now() - timedelta(seconds=ago))
+    answer = await wanted(registry).find(told, target({"semver": "^1.4"}, tag="1.4.0"), Memory())
+    assert isinstance(answer, Nothing if listed else Resolved)
 
 
 async def test_an_older_version_than_the_running_one_is_skipped() -> None:

@@ -14,6 +14,7 @@ from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger
 from listener.telemetry import Metrics
 from listener.web.metrics_page import MetricsPage
+from tests.unit.conftest import a_view
 
 
 class Slow(Collector):
@@ -44,6 +45,26 @@ async def test_the_format_is_the_one_that_was_asked_for() -> None:
     body, kind = await page.render("application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
+
+
+def test_each_worker_of_a_process_shows_targets_of_its_own() -> None:
+    metrics = Metrics()
+
+    def shown() -> set[str]:
+        return {
+            sample.labels["target"]
+            for family in metrics.registry.collect()
+            if family.name == "listener_target_healthy"
+            for sample in family.samples
+        }
+
+    metrics.targets_seen([a_view("web"), a_view("db")], "h1")
+    metrics.targets_seen([a_view("shop", host="swarm-1")], "swarm-1")
+    assert shown() == {"web", "db", "shop"}
+    metrics.targets_seen([a_view("web")], "h1")
+    assert shown() == {"web", "shop"}
+    metrics.targets_seen([], "swarm-1")
+    assert shown() == {"web"}
 
 
 async def test_openmetrics_names_the_deployment_behind_a_figure() -> None:

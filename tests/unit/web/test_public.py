@@ -296,6 +296,13 @@ async def test_one_line_for_each_request_without_secrets(port: Port) -> None:
     assert "wrong-token" not in repr(lines)
 
 
+async def test_a_push_that_a_target_follows_does_not_count_as_one_for_nobody(port: Port) -> None:
+    port.views = [a_view(image="registry.example.test/shop/api", tag="1.4.2", policy="1.4.2")]
+    await port.send("/hooks/ci", BODY, X_Hub_Signature_256=SIGNATURE)
+    nothing = 'listener_pushes_total{hook="ci",outcome="matched_nothing"} 0.0'
+    assert nothing in port.exposed()
+
+
 async def test_metrics(port: Port) -> None:
     assert 'listener_pushes_total{hook="hub",outcome="stored"} 0.0' in port.exposed()
     await port.send(f"/hooks/hub/{TOKEN}", sample("dockerhub/push"))
@@ -307,6 +314,7 @@ async def test_metrics(port: Port) -> None:
         'listener_pushes_total{hook="hub",outcome="stored"} 1.0',
         'listener_pushes_total{hook="hub",outcome="duplicate"} 1.0',
         'listener_pushes_total{hook="private",outcome="ignored"} 5.0',
+        'listener_pushes_total{hook="hub",outcome="matched_nothing"} 1.0',
         'listener_hook_requests_total{code="202",hook="hub",provider="dockerhub"} 2.0',
         'listener_hook_requests_total{code="404",hook="",provider=""} 1.0',
     ):
