@@ -12,7 +12,7 @@ from stories import cli, history
 
 from lab.neighbour import Neighbour
 from listener.demo import http
-from listener.demo.app import Behaviour, Release
+from listener.demo.app import PORT, Behaviour, Release
 from listener.demo.ports import free_port
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
@@ -83,6 +83,25 @@ def shell(line: str) -> str:
 def inside(world: World, *command: str) -> str:
     """What a command says that runs in the container under the target's name."""
     return world.engine.docker("exec", world.name("web"), *command)
+
+
+# -- a network that is another container's --------------------------------------------------
+
+
+def test_what_lives_in_another_s_network_is_asked_at_that_one_s_address(world: World) -> None:
+    world.push("vpn", Release("1"))
+    world.engine.docker(
+        *("run", "-d", "--name", world.name("vpn"), "--label", f"lab.session={world.session}"),
+        *("--stop-timeout", "1", "--entrypoint", "/bin/busybox"),
+        *(world.image("vpn"), "sleep", "3600"),
+    )
+    probe = {"listener.health.http": f"http://:{PORT}/cgi-bin/ready", "listener.preflight": "true"}
+    begin(world, "--network", f"container:{world.name('vpn')}", labels=probe)
+    digest = world.push("web", Release("2", check=None))
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    (twin_was,) = (one["detail"] for one in deployment["steps"] if one["name"] == "preflight")
+    assert "nothing was asked at its address" in twin_was
 
 
 # -- preflight ------------------------------------------------------------------------------

@@ -7,9 +7,21 @@ import asyncio
 import pytest
 
 from listener.model.base import utc_now
+from listener.model.notice import notice_of
 from listener.model.target import Memory, Pause
 from listener.model.view import HostView, TargetView
-from listener.store import Archive, Command, Fleet, Lane, Lease, Ledger, PushAck, PushLog, Store
+from listener.store import (
+    Archive,
+    Command,
+    Fleet,
+    Lane,
+    Lease,
+    Ledger,
+    OutboxEntry,
+    PushAck,
+    PushLog,
+    Store,
+)
 
 from .conftest import a_deployment, a_journal, a_push, finished
 
@@ -41,6 +53,7 @@ async def settle(store: Store, host: str, *, ttl: float = 10.0) -> tuple[Lease, 
 async def live_a_while(store: Store, host: str) -> Lease:
     """Reads a push, ends one deployment, has another one under way, is told a third."""
     lease, ledger = await settle(store, host)
+    ledger.notices = lambda one: [OutboxEntry(notifier="ops", notice=notice_of(one, utc_now()))]
     archive, log = Archive(store), PushLog(store)
     await log.append([(a_push(), f"key-{host}")])
     await log.read(host, 10, 0.01)

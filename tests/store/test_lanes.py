@@ -11,7 +11,7 @@ from listener.model.deployment import Deployment, State, Trigger, new_deployment
 from listener.model.journal import Journal, Phase
 from listener.model.target import Memory, Target, TargetSettings
 from listener.store import Archive, Lane, Ledger, Store
-from listener.worker.lanes import Lanes
+from listener.worker.lanes import Lanes, ended_early
 
 
 def deployment(target: str = "web") -> Deployment:
@@ -64,6 +64,21 @@ async def test_a_push_that_comes_while_another_is_taken_waits(ledger: Ledger, st
     assert (await ledger.lanes())["web"] == Lane(running=first.id, waiting=second.id)
     assert lanes.waiting("web") == second
     assert await lanes.take(second) is None, "one runs at a time"
+
+
+async def test_what_has_ended_gets_no_second_end(ledger: Ledger, store: Store) -> None:
+    lanes, archive = await fresh(ledger, store), Archive(store)
+    older, newer = deployment(), deployment()
+    await lanes.place([older])
+    await lanes.place([newer])
+    assert not await lanes.end_waiting(ended_early(older, State.FAILED, "the registry refused"))
+    kept = await archive.deployment(older.id)
+    assert kept is not None
+    assert kept.state is State.SUPERSEDED
+    assert lanes.ended_early("web") is None
+    refused = ended_early(newer, State.FAILED, "the registry refused")
+    assert await lanes.end_waiting(refused)
+    assert await archive.deployment(newer.id) == lanes.ended_early("web") == refused
 
 
 async def test_targets_do_not_wait_for_each_other(ledger: Ledger, store: Store) -> None:

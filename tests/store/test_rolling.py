@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import pytest
@@ -110,6 +111,27 @@ async def test_a_registry_that_is_away_is_waited_for_and_one_that_refuses_is_not
     end = await part.ask(a_deployment())
     assert isinstance(end, End)
     assert (end.ended.state, end.ended.reason) == (State.FAILED, "wants a login")
+
+
+async def test_a_registry_that_hangs_holds_up_nobody_else(
+    part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listener.worker.rolling._ANSWERS_WITHIN", 0.05)
+    answers, waiting = asyncio.Event(), a_deployment()
+
+    async def hang(*_: object) -> Resolved:
+        await answers.wait()
+        return Resolved(SECOND, "latest")
+
+    monkeypatch.setattr(part.tag, "glance", hang)
+    slow = Later("waits for an answer of the registry", 1.0)
+    assert [await part.ask(waiting) for _ in range(3)] == [slow] * 3
+    answers.set()
+    assert await part.ask(waiting) == Go(SECOND, "latest")
+    answers.clear()
+    assert await part.ask(a_deployment()) == slow, "a newer push asks anew"
+    await part.rolling.abandon()
+    assert not part.rolling._asking
 
 
 async def test_what_runs_already_takes_no_turn(part: Part, other: Part) -> None:

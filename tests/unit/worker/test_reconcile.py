@@ -8,6 +8,7 @@ import pytest
 
 from listener.deploy.outcomes import Nothing, Resolved
 from listener.deploy.wanted import Wanted
+from listener.drivers.errors import EngineAway
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger, new_deployment_id
 from listener.model.tag_policy import TagPolicy
@@ -32,7 +33,7 @@ WEB = Target(
 class Host:
     """A host with one target, whose registry says the old digest for some looks."""
 
-    seen = (WEB,)
+    seen: tuple[Target, ...] = (WEB,)
 
     def __init__(self, stale: int) -> None:
         self.stale, self.asked = stale, 0
@@ -105,6 +106,27 @@ async def test_a_registry_that_never_says_it_is_asked_a_few_times_only() -> None
     for _ in range(8):
         await host.reconcile.look()
     assert (host.asked, host.queued) == (3, [])
+
+
+async def test_a_question_that_an_engine_away_left_open_is_asked_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_AFTER_A_FAULT", 0.0)
+    monkeypatch.setattr(module, "_FIRST_WITHIN", 0.0)
+    host = Host(stale=0)
+    hourly = WEB.model_copy(update={"settings": TargetSettings(reconcile="1h")})
+    host.seen, faults = (hourly,), [EngineAway("it restarts")]
+
+    async def targets() -> list[Target]:
+        if faults:
+            raise faults.pop()
+        return [hourly]
+
+    monkeypatch.setattr(host, "targets", targets)
+    with pytest.raises(EngineAway):
+        await host.reconcile.look()
+    await host.reconcile.look()
+    assert [found.trigger for found in host.queued] == [Trigger.RECONCILE]
 
 
 async def test_while_another_deployment_runs_nobody_asks() -> None:
