@@ -104,6 +104,7 @@ class Preparing:
                     parse_reference(target.spelling).name,
                     new.digest,
                     self._credentials,
+                    platform=await self._engine.foreign_platform(old.image_id),
                     pull_timeout=target.settings.pull_timeout,
                     pushed_at=deployment.received_at,
                     on_progress=progress.layer,
@@ -146,6 +147,7 @@ class Preparing:
                     parse_reference(journal.target.spelling).name,
                     digest,
                     self._credentials,
+                    platform=await self._engine.foreign_platform(old.image_id),
                     pull_timeout=min(journal.target.settings.pull_timeout, _RESCUE_WITHIN),
                 )
             except PullFault as fault:

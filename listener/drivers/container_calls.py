@@ -37,14 +37,17 @@ class ContainerCalls(Wire):
         return await self.json(Call("GET", f"containers/{path_part(ref)}/json"))
 
     async def create_container(
-        self, name: str, body: Mapping[str, Any]
+        self, name: str, body: Mapping[str, Any], platform: str | None = None
     ) -> tuple[str, tuple[str, ...]]:
         """Creates a container; answers its id and the engine's warnings.
 
+        Without a `platform` an engine with the containerd store takes its own of an image only.
+
         Conflict: the name is taken. NotFound: the image, or something it refers to, is absent.
         """
+        params = {"name": name, **({"platform": platform} if platform else {})}
         answer = await self.json(
-            Call("POST", "containers/create", params={"name": name}, body=body, seconds=CHANGE)
+            Call("POST", "containers/create", params=params, body=body, seconds=CHANGE)
         )
         return str(answer["Id"]), tuple(answer.get("Warnings") or ())
 

@@ -37,7 +37,7 @@ class Creation(Stage):
             for network in self.endpoints(journal):
                 # The engine takes the name of one that is gone, and finds out at the start.
                 await self.engine.inspect_network(network)
-            container_id, warnings = await self.engine.create_container(name, clone.body)
+            container_id, warnings = await self.make(name, clone.body)
             for network, endpoint in clone.networks.items():
                 await self.engine.connect_network(network, container_id, endpoint)
             inspect = await self.engine.inspect_container(container_id)

@@ -256,7 +256,7 @@ class Dependents(Stage):
         try:
             clone = plan_clone(before(one), await self._reference(one), setting)
             name = self._beside(journal, one, "new")
-            container, _ = await self.engine.create_container(name, clone.body)
+            container, _ = await self.make(name, clone.body)
             for network, endpoint in clone.networks.items():
                 await self.join(network, container, endpoint)
             inspect = await self.engine.inspect_container(container)

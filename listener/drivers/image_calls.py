@@ -90,24 +90,26 @@ class ImageCalls(Wire):
             )
         )
 
-    async def pull(
+    async def pull(  # noqa: PLR0913 - two of them have defaults and go by keyword
         self,
         repository: str,
         digest: str,
         auth: Auth | None,
         on_progress: OnProgress | None = None,
         *,
+        platform: str | None = None,
         stall: float = 120.0,
     ) -> dict[str, Any]:
         """Pulls ``repository@digest`` and answers the image's inspect; one try, no retries.
 
-        Raises PullFault, also where the engine says nothing for `stall` seconds, and EngineAway
-        where it cannot be reached at all.
+        `platform` as `foreign_platform` has it; without one it is the engine's own. Raises
+        PullFault, also where the engine says nothing for `stall` seconds, and EngineAway where it
+        cannot be reached at all.
         """
         image = f"{repository}@{digest}"
         await self.ping()
         try:
-            await self._stream_pull(repository, digest, auth, on_progress, stall)
+            await self._stream_pull(repository, digest, auth, on_progress, platform, stall)
         except EngineError as fault:
             raise pull_fault(image, fault.status, fault.message) from fault
         except EngineAway as fault:
@@ -118,21 +120,37 @@ class ImageCalls(Wire):
             raise PullFault(
                 "transient", f"The pull of {image} ended without an error and without the image"
             ) from fault
-        self.check_platform(image, found)
+        self.check_platform(image, found, platform)
         return found
 
-    async def _stream_pull(
+    async def foreign_platform(self, image: str) -> str | None:
+        """Of an image that is here and not made for this engine, which emulates it: as
+        ``linux/arm64/v8``. None for all others.
+        """
+        try:
+            found = await self.inspect_image(image)
+        except NotFound:
+            return None
+        parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
+        own = found.get("Architecture") in (None, "", self.architecture)
+        return None if own else "/".join(filter(None, parts))
+
+    async def _stream_pull(  # noqa: PLR0913, PLR0917 - what a pull is made of
         self,
         repository: str,
         digest: str,
         auth: Auth | None,
         on_progress: OnProgress | None,
+        platform: str | None,
         stall: float,
     ) -> None:
         call = Call(
             "POST",
             "images/create",
-            params={"fromImage": repository, "tag": digest},
+            params={
+                **{"fromImage": repository, "tag": digest},
+                **({"platform": platform} if platform else {}),
+            },
             headers=auth_header(repository, auth),
             seconds=None,
             idle=stall,
@@ -146,12 +164,17 @@ class ImageCalls(Wire):
                 if on_progress is not None and line.get("id"):
                     on_progress(_progress(line))
 
-    def check_platform(self, image: str, found: Mapping[str, Any]) -> None:
-        """Raises PullFault where the engine cannot run an image, as its inspect shows it."""
+    def check_platform(
+        self, image: str, found: Mapping[str, Any], platform: str | None = None
+    ) -> None:
+        """Raises PullFault where an image, as its inspect shows it, is neither for this engine nor
+        for the `platform` that it emulates.
+        """
         # Engines take an image of another platform where the reference is no index.
         made_for = found.get("Os") or self.os, found.get("Architecture") or self.architecture
         same = made_for[1] == self.architecture or (self.architecture, made_for[1]) in _ALSO_RUNS
-        if made_for[0] != self.os or not same:
+        emulated = platform is not None and platform.split("/")[:2] == list(made_for)
+        if made_for[0] != self.os or not (same or emulated):
             raise PullFault(
                 "no_platform",
                 f"{image} is made for {'/'.join(made_for)}, "

@@ -37,14 +37,15 @@ async def pull_with_retries(  # noqa: PLR0913 - three of them have defaults and 
     credentials: CredentialSource,
     *,
     pull_timeout: float,
+    platform: str | None = None,
     pushed_at: datetime | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Makes ``image@digest`` present on the engine and answers its inspect.
 
-    `image` is ``registry/repository``. "Not found" is believed 60 s after `pushed_at`, at once
-    where there was no push. Raises PullFault (kind never "transient": when patience ends, that is
-    "final") and EngineAway.
+    `image` is ``registry/repository``, `platform` as `Engine.pull` takes it. "Not found" is
+    believed 60 s after `pushed_at`, at once where there was no push. Raises PullFault (kind never
+    "transient": when patience ends, that is "final") and EngineAway.
     """
     try:
         found = await engine.inspect_digest(image, digest)
@@ -52,7 +53,7 @@ async def pull_with_retries(  # noqa: PLR0913 - three of them have defaults and 
         pass
     else:
         # A pull that was refused for its platform has left it here.
-        engine.check_platform(f"{image}@{digest}", found)
+        engine.check_platform(f"{image}@{digest}", found, platform)
         return found
     patience = _Patience(pull_timeout, pushed_at)
     retrying = AsyncRetrying(
@@ -63,7 +64,7 @@ async def pull_with_retries(  # noqa: PLR0913 - three of them have defaults and 
 
     async def once() -> dict[str, Any]:
         auth = await _log_in(credentials, image)
-        return await engine.pull(image, digest, auth, on_progress)
+        return await engine.pull(image, digest, auth, on_progress, platform=platform)
 
     try:
         async with asyncio.timeout(pull_timeout):

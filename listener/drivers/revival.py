@@ -52,7 +52,7 @@ class Revival(Stage):
         try:
             clone = plan_clone(before(old), reference, setting)
             await move_tag(self.engine, reference, image_id)
-            container, warnings = await self.engine.create_container(name, clone.body)
+            container, warnings = await self.make(name, clone.body)
             fault_point("reviving")
             for network, endpoint in clone.networks.items():
                 await self.join(network, container, endpoint)

@@ -53,6 +53,11 @@ class Stage:
         removed = inspect["State"].get("Status") == "removing" and await self.engine.gone(ref)
         return None if removed else inspect
 
+    async def make(self, name: str, body: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """Creates a container as `Engine.create_container` does, on the platform of its image."""
+        platform = await self.engine.foreign_platform(str(body["Image"]))
+        return await self.engine.create_container(name, body, platform)
+
     async def inspect_new(self, journal: Journal) -> dict[str, Any] | None:
         """The new container as it is now; None where someone removed it.
 

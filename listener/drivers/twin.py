@@ -109,7 +109,7 @@ class Twin(Stage):
         try:
             if there is None:
                 body = {**clone.body, "Labels": labels}
-                await self.engine.create_container(_name(journal), body)
+                await self.make(_name(journal), body)
                 fault_point("twin-created")
                 there = await self.engine.inspect_container(_name(journal))
             # One that has run is left as it is.

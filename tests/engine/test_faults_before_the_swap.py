@@ -31,6 +31,36 @@ def life(world: World, app: str) -> tuple[str, str]:
     return inspect["Id"], inspect["State"]["StartedAt"]
 
 
+def test_a_container_of_an_emulated_platform_stays_on_it(world: World) -> None:
+    # Both images hold this machine's own program: what their configuration says is what counts.
+    api, repository = Api(world.registry), world.repository("web")
+    own = str(json.loads(world.build(Release("1")).config)["architecture"])
+    other = "arm64" if own == "amd64" else "amd64"
+
+    def push(version: str) -> str:
+        emulated = changed(world.build(Release(f"{version}-emulated")), architecture=other)
+        both = [(own, world.build(Release(version))), (other, emulated)]
+        return api.push_index(repository, "latest", both)
+
+    push("1")
+    url = world.run("web", "--platform", f"linux/{other}")
+    world.wait_answer(url, "1-emulated")
+    world.listener.start()
+    world.wait_late_push("web")
+    digest = push("2")
+    deployment = world.listener.deployment_of(world.name("web"), digest)
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    world.wait_answer(url, "2-emulated")
+
+    # What is on the engine by now under that name is one for the platform that is emulated.
+    lone = changed(world.build(Release("3-emulated")), architecture=other)
+    deployment = world.listener.deployment_of(
+        world.name("web"), api.push(repository, "latest", lone)
+    )
+    assert deployment["state"] == "succeeded", deployment["reason"]
+    world.wait_answer(url, "3-emulated")
+
+
 def test_what_cannot_be_created_pulled_or_replaced_ends_as_failed(world: World) -> None:
     url = world.begin("web", Release("1"))
     name = world.name("web")
