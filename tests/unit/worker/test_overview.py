@@ -1,0 +1,93 @@
+"""What a worker shows of its targets, also where two publications overlap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from listener.model.base import utc_now
+from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
+from listener.model.target import Memory, Pause, Target, TargetSettings
+from listener.model.view import HostView, TargetView
+from listener.telemetry import Metrics
+from listener.worker.overview import Overview
+
+
+def target(name: str) -> Target:
+    return Target(name=name, host="h1", settings=TargetSettings(), image="docker.io/team/web")
+
+
+class Parts:
+    """What an overview stands on; it is told of the target `slow` only once `answers` is set."""
+
+    engine_id = version = "1"
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.shown: list[list[TargetView]] = []
+        self.unrun: Deployment | None = None
+        whole = cast(Any, self)
+        self.overview = Overview("h1", whole, whole, whole, Metrics())
+
+    async def show(self, *names: str) -> None:
+        await self.overview.publish(cast(Any, self), [target(name) for name in names])
+
+    async def memory(self, name: str) -> Memory:
+        if name == "slow":
+            await self.answers.wait()
+        return Memory()
+
+    async def pauses(self) -> dict[tuple[str, str], Pause]:
+        return {}
+
+    async def deployments(self, **_: object) -> list[Deployment]:
+        return []
+
+    def running(self, _: str) -> None:
+        pass
+
+    def waiting(self, _: str) -> None:
+        pass
+
+    def ended_early(self, _: str) -> Deployment | None:
+        return self.unrun
+
+    async def publish(self, views: Sequence[TargetView], _: HostView) -> None:
+        self.shown.append(list(views))
+
+
+async def test_two_publications_may_overlap_and_know_of_different_targets() -> None:
+    parts = Parts()
+    first = asyncio.create_task(parts.show("gone", "slow", "web"))
+    await asyncio.sleep(0)
+    await parts.show("web")
+    parts.answers.set()
+    await first
+    assert [[view.name for view in shown] for shown in parts.shown] == [
+        ["web"],
+        ["gone", "slow", "web"],
+    ]
+
+
+async def test_what_ended_without_having_run_is_the_last_deployment() -> None:
+    parts = Parts()
+    await parts.show("web")
+    await parts.show("web")
+    assert len(parts.shown) == 1, "nothing has changed"
+    now = utc_now()
+    parts.unrun = Deployment(
+        id=new_deployment_id(now),
+        target="web",
+        host="h1",
+        trigger=Trigger.PUSH,
+        image="docker.io/team/web",
+        state=State.FAILED,
+        reason="the registry refused",
+        queued_at=now,
+        finished_at=now,
+    )
+    await parts.show("web")
+    ((view,),) = parts.shown[1:]
+    assert view.last_deployment is not None
+    assert view.last_deployment.reason == "the registry refused"
