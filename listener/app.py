@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import os
@@ -55,6 +56,7 @@ Role = Literal["serve", "work"]
 _FAILED, _WRONG = 1, 2
 _OPEN_FILES = 65_536
 _GARBAGE = (10_000, 20, 50)
+_ANSWERS_WITHIN = 2.0
 
 
 def main_loop(settings: Settings, roles: frozenset[Role], config_path: Path | None) -> int:
@@ -126,6 +128,7 @@ class _Process:
         return 0
 
     async def _live(self, stack: AsyncExitStack) -> None:
+        self._signals()
         owner = self._lock(stack)
         url = self._settings.redis
         if url is None:
@@ -135,7 +138,6 @@ class _Process:
         store = await connect(url)
         stack.push_async_callback(store.close)
         self._metrics.config_loaded(True, time.time())
-        self._signals()
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(self._observe(store)),
@@ -147,6 +149,8 @@ class _Process:
 
     def _lock(self, stack: AsyncExitStack) -> str:
         """The owner of our lease: the state directory's id where we alone work in it."""
+        if "work" not in self._roles:
+            return secrets.token_hex(16)
         lock = WorkerLock(self._settings.state_dir)
         try:
             lock.acquire()
@@ -174,11 +178,13 @@ class _Process:
         public = None
         if "work" in self._roles:
             alone = "serve" in self._roles
-            self._worker = Worker(settings, store, owner, self._metrics, alone=alone)
-            self._swarm_worker = SwarmWorker(settings, store, owner, self._metrics, alone=alone)
+            parts = settings, store, owner, self._metrics, self._observer.renew
+            self._worker = Worker(*parts, alone=alone)
+            self._swarm_worker = SwarmWorker(*parts, alone=alone)
             workers = [self._worker, self._swarm_worker]
         page = MetricsPage(self._metrics.registry)
-        admin = admin_app(store, pushes, page, self._gate, self._ready)
+        ready = functools.partial(self._ready, store)
+        admin = admin_app(store, pushes, page, self._gate, ready)
         inside = await prepare(admin, stack)
         waiting = None
         if not await self._listen_inside(inside, settings.admin.listen):
@@ -230,11 +236,12 @@ class _Process:
         own = self._settings.host if "work" in self._roles else None
         await self._observer.run(store, receives="serve" in self._roles, own=own)
 
-    async def _ready(self) -> list[str]:
-        problems = [self._observer.redis_problem] if self._observer.redis_problem else []
-        if self._worker is not None and self._worker.problem:
-            problems.append(self._worker.problem)
-        return problems
+    async def _ready(self, store: Store) -> list[str]:
+        """What keeps it from being ready, asked anew: what was seen last may be ten seconds old."""
+        problems = [await self._observer.ask(store, _ANSWERS_WITHIN)]
+        if self._worker is not None:
+            problems.append(await self._worker.ask(_ANSWERS_WITHIN))
+        return [problem for problem in problems if problem]
 
     async def _follow_config(self) -> None:
         """Reloads on SIGHUP and when a file changed; a bad file leaves the old settings."""

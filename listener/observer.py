@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 import structlog
 
@@ -32,9 +33,26 @@ class Observer:
         self.redis_problem: str | None = "redis was not asked yet"
         self._metrics = metrics
         self._shown = Shown()
+        self._wake = asyncio.Event()
         self._redis = ""
         self._counted = -_QUEUE_EVERY
         self._risks: tuple[str, ...] = ()
+
+    def renew(self) -> None:
+        """Looks at once: the worker of this process has published."""
+        self._wake.set()
+
+    async def ask(self, store: Store, within: float) -> str | None:
+        """Why Redis does not answer, asked now and for so many seconds; None where it does."""
+        if self.redis_problem is None:
+            try:
+                async with asyncio.timeout(within):
+                    await store.look()
+            except Unavailable as problem:
+                return str(problem)
+            except TimeoutError:
+                return f"Redis at {store.where} does not answer within {within:g} s"
+        return self.redis_problem
 
     def shown(self) -> Shown:
         """Every target as its worker last published it."""
@@ -48,6 +66,7 @@ class Observer:
         archive, fleet = Archive(store), Fleet(store)
         asked = 0.0
         while True:
+            self._wake.clear()
             try:
                 await store.look()
                 self._set_redis(None, store.where)
@@ -58,7 +77,11 @@ class Observer:
                     await self._look(archive, fleet, own)
             except Unavailable as problem:
                 self._set_redis(str(problem), store.where)
-            await asyncio.sleep(_LOOK_EVERY if self.redis_problem is None else _LOOK_AGAIN)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(
+                    _LOOK_EVERY if self.redis_problem is None else _LOOK_AGAIN
+                ):
+                    await self._wake.wait()
 
     async def _look(self, archive: Archive, fleet: Fleet, own: str | None) -> None:
         self._shown = Shown(await archive.targets())

@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from listener import __version__
 from listener.model.deployment import Deployment, State
 from listener.model.view import TargetView
+
+# The library would show when each series began, as a quarter of the page that nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call] # theirs
 
 PushOutcome = Literal["stored", "duplicate", "ignored", "matched_nothing"]
 RollbackReason = Literal["unhealthy", "exited", "start_error", "release", "manual"]

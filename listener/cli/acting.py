@@ -57,6 +57,8 @@ def deploy(
     **how: Unpack[_How],
 ) -> None:
     """Deploy TARGET now: the newest image of its tag, or what the options name."""
+    if tag and digest:
+        raise click.UsageError("give --tag or --digest, not both: a digest is one image already")
     body = {"tag": tag, "digest": digest, "force": force, "dry_run": dry_run}
     _order(target, "deploy", body, how)
 
@@ -73,7 +75,8 @@ def rollback(target: str, digest: str | None, **how: Unpack[_How]) -> None:
 def _order(target: str, verb: str, body: Json, how: _How) -> None:
     async def work(client: Client) -> None:
         queued = await client.post(f"{target_path(target)}/{verb}", _given(body))
-        for obstacle in await _obstacles(client, target, dry_run=bool(body.get("dry_run"))):
+        at_once = verb == "rollback" or bool(body.get("dry_run"))
+        for obstacle in await _obstacles(client, target, at_once=at_once):
             click.echo(f"listener: {obstacle}", err=True)
         if how["wait"]:
             await follow(client, queued["id"], how["wait_timeout"], as_json=how["as_json"])
@@ -85,12 +88,12 @@ def _order(target: str, verb: str, body: Json, how: _How) -> None:
     call(work)
 
 
-async def _obstacles(client: Client, target: str, *, dry_run: bool) -> list[str]:
-    """Why what was just queued does not begin yet."""
+async def _obstacles(client: Client, target: str, *, at_once: bool) -> list[str]:
+    """Why what was just queued does not begin yet; what begins `at_once` minds no pause."""
     (view,) = (await client.get(target_path(target)))["targets"]
     gone = away(view["host"], (await client.get("hosts"))["hosts"])
     found = [f"{gone}: the deployment begins when it is back"] if gone else []
-    if view["state"] == "paused" and not dry_run:
+    if view["state"] == "paused" and not at_once:
         found.append(f"{view['name']} is paused: the deployment waits for `listener resume`")
     return found
 

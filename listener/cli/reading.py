@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import click
 
@@ -111,7 +112,7 @@ def history(
 @shared_options
 def show(id: str, as_json: bool) -> None:
     """One deployment: its steps, the plan of a dry run, the last lines of what failed."""
-    entry = fetch(f"deployments/{id}")
+    entry = fetch(f"deployments/{quote(id, safe='')}")
     if as_json:
         print_json(entry)
         return
@@ -124,7 +125,7 @@ def show(id: str, as_json: bool) -> None:
 @shared_options
 def logs(id: str, as_json: bool) -> None:
     """The last lines of the container that failed in the deployment ID."""
-    entry = fetch(f"deployments/{id}")
+    entry = fetch(f"deployments/{quote(id, safe='')}")
     if as_json:
         print_json({"id": entry["id"], "logs": entry["logs"]})
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import Literal
 
 import click
@@ -33,6 +35,10 @@ def work() -> None:
 
 
 def _stay(roles: set[_Role]) -> None:
+    # Until there is something to end in order; as the first process of a container nothing else
+    # would end it at all.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     current = session()
     settings = current.settings()
     from listener.app import main_loop

@@ -46,7 +46,9 @@ def print_table(headers: Row, rows: Sequence[Row], *, width: int | None = None) 
     clean = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *clean, strict=True)]
     least = [
-        size if name == "ID" else len(name) for name, size in zip(headers, widths, strict=True)
+        # What is typed into the next command is never cut.
+        size if name in ("ID", "TARGET") else len(name)
+        for name, size in zip(headers, widths, strict=True)
     ]
     if on_terminal():
         _rich_table(headers, clean, widths, least)

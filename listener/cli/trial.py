@@ -69,7 +69,7 @@ async def image_of(client: Client, door: Door, hooks: Hooks, target: str | None)
         elif target is not None:
             return image
         else:
-            objection = door.objection(door.provider, image.resolve(hooks.aliases))
+            objection = door.objection(door.provider, image.resolve(hooks.aliases), image)
             if objection is None:
                 return image
             problem = f"{name}: {objection}"

@@ -166,10 +166,7 @@ class Acts:
                 command = hooks.before_stop or ()
                 return await self._checks.command(old.id, command, "before_stop")
             case Phase.CUTOVER:
-                await self._dependents.stop_all(journal)
-                await self._neighbours.stop_all(journal)
-                started = await self._cutover.cut_over(journal)
-                return Done() if started is None else Started(*started)
+                return await self._cut_over(journal)
             case Phase.HANDOVER:
                 return Started(*await self._handover.hand_over(journal))
             case Phase.RETIRE:
@@ -185,6 +182,14 @@ class Acts:
                 return Done(await self._take_back(journal, memory))
         return Done()
 
+    async def _cut_over(self, journal: Journal) -> Outcome:
+        # What stands against it is found before anything is stopped for it.
+        await self._cutover.check(journal)
+        await self._dependents.stop_all(journal)
+        await self._neighbours.stop_all(journal)
+        started = await self._cutover.cut_over(journal)
+        return Done() if started is None else Started(*started)
+
     async def _take_back(self, journal: Journal, memory: Memory) -> str | None:
         old, new = parts(journal)
         if journal.phase is Phase.REVERT:
@@ -192,7 +197,7 @@ class Acts:
             await self._way_back.refuse_strangers(journal)
             await self._dependents.give_back(journal)
             await self._way_back.revert(journal)
-            await self._dependents.start_originals(journal)
+            await self._dependents.bring_back(journal)
             return await self._neighbours_again(journal, old)
         if journal.phase is Phase.DISCARD:
             await self._way_back.discard(journal)
@@ -200,7 +205,11 @@ class Acts:
             await self._dependents.remove(journal, "new")
             await self._dependents.remove(journal, "bad")
             await self._way_back.step_aside(journal)
-            return await self._neighbours.start_stopped(journal)
+            told = (
+                await self._dependents.step_aside(journal),
+                await self._neighbours.start_stopped(journal),
+            )
+            return "; ".join(filter(None, told)) or None
         else:
             return await _or_note(self._clean(journal, memory))
         await self._let_go(journal, new, memory)
@@ -242,7 +251,10 @@ class Acts:
         _, new = parts(journal)
         target = journal.target
         if journal.verdict is not None or not journal.ran:
-            return Committed(None, await _or_note(self._remove_old(journal)))
+            removed = await _or_note(self._remove_old(journal))
+            # Without a rollback nobody else starts what was stopped for this swap.
+            left = await self._neighbours.start_stopped(journal) if journal.ran else None
+            return Committed(None, "; ".join(filter(None, (removed, left))) or None)
         try:
             image = await self._engine.inspect_image(new.image_id)
         except NotFound:

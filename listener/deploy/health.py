@@ -17,6 +17,7 @@ _LONGEST_DEFAULT = 600.0
 # The engine takes ten seconds without an exit as "ran properly"; less proves nothing.
 _SHORTEST_RUN = 10.0
 _PROBES_TO_PASS = 2
+_LONGEST_SAID = 300
 _PROBES_TO_FAIL = 3
 _NANOSECONDS = 1_000_000_000
 
@@ -175,7 +176,13 @@ def _good(sample: Sample, wanted: Terms, progress: Progress) -> bool:
 def evidence(sample: Sample) -> str:
     """What a container says for itself, for people."""
     if sample.probe is False:
-        return f"last probe said {sample.probe_output or 'nothing'}"
+        return f"last probe said {_one_line(sample.probe_output)}"
     if sample.health in ("starting", "unhealthy"):
-        return f"last probe said {sample.output.strip() or 'nothing'}"
+        return f"last probe said {_one_line(sample.output)}"
     return f"it is {sample.status}"
+
+
+def _one_line(said: str) -> str:
+    """The end of what a probe said: that is where programs write what went wrong."""
+    line = " ".join(said.split())
+    return (line if len(line) <= _LONGEST_SAID else f"…{line[-_LONGEST_SAID:]}") or "nothing"

@@ -203,7 +203,10 @@ def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
 
 
 _PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
-_HELPED = ("old", "new", "baseline", "verdict", "sick", "untaken")
+_HELPED = ("old", "new", "baseline", "verdict", "sick", "sick_kind", "untaken")
+# Where a fault is the new version's own: it does not do what its target asks of it, or those that
+# depend on it do not start beside it.
+_OWN_FAULTS = {Phase.AFTER_START: "release", Phase.RESTART: "start_error"}
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _NEW_SERVES = (Phase.DISARM, Phase.WATCH, Phase.AFTER_START, Phase.RESTART)
 # An update that faults was refused as a whole.
@@ -230,13 +233,15 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
     if journal.phase is Phase.NEXT:
         return _go(journal, Phase.REVERT, verdict=reason, untaken=True)
     reason = of_which(journal, reason)
+    kind = _OWN_FAULTS.get(journal.phase)
+    facts: dict[str, Any] = {"verdict": reason, "sick": kind is not None, "sick_kind": kind}
     journal = journal.led_by(None)
     if untouched(journal):
-        return _go(journal, Phase.DISCARD, verdict=reason)
+        return _go(journal, Phase.DISCARD, **facts)
     if journal.phase in _NEW_SERVES and not journal.target.settings.rollback:
-        return _go(journal, Phase.COMMIT, verdict=reason)
+        return _go(journal, Phase.COMMIT, **facts)
     untaken = journal.phase is Phase.BEFORE_STOP
-    return _go(journal, Phase.REVERT, verdict=reason, untaken=untaken)
+    return _go(journal, Phase.REVERT, **facts, untaken=untaken)
 
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
@@ -248,7 +253,7 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
         return _faulted(journal, Faulted(reason, sick.remedy), now)
     # What others do to a container says nothing of its image.
     well, verdict = sick.kind == "disturbed", of_which(journal, sick.reason)
-    facts = {"verdict": verdict, "sick": not well, "untaken": well}
+    facts = {"verdict": verdict, "sick": not well, "sick_kind": sick.kind, "untaken": well}
     logs = {"logs": sick.logs}
     if untouched(journal):
         return _go(journal, Phase.DISCARD, deployment=logs, **facts)

@@ -15,7 +15,7 @@ from listener.drivers.current import (
     read_current,
     refuse_without_support,
 )
-from listener.drivers.dependents import Dependence, Living
+from listener.drivers.dependence import Dependence, Living
 from listener.drivers.engine import Engine
 from listener.drivers.neighbours import Neighbours
 from listener.drivers.own import is_own

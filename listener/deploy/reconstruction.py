@@ -67,6 +67,8 @@ class Reconstruction:
             new=_new(old, new, digest),
             baseline=await baseline_of(self._engine, new["Id"]) if new else None,
             verdict=_LOST if phase is Phase.REVERT else None,
+            sick=phase is Phase.REVERT,
+            sick_kind="unhealthy" if phase is Phase.REVERT else None,
             neighbours=neighbours,
         )
 

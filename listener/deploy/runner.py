@@ -211,11 +211,10 @@ def final_memory(journal: Journal, memory: Memory) -> Memory:
 
 def rollback_reason(journal: Journal) -> RollbackReason:
     """Why a deployment was taken back, as the metric names it."""
-    verdict = journal.verdict or ""
-    if verdict.startswith("did not start") or journal.phase is Phase.CUTOVER:
-        return "start_error"
-    if verdict.startswith("after_start command"):
-        return "release"
-    if verdict.startswith(("exited", "restarts", "killed")):
-        return "exited"
+    match journal.sick_kind:
+        case "exited" | "release" as kind:
+            return kind
+        case "start_error" | None:
+            # Without a word against it, the swap was not done to its end.
+            return "start_error"
     return "unhealthy"

@@ -82,7 +82,12 @@ class Salvage:
             if own is not None and old["State"] == "running":
                 # The names are changed and the stop comes next: the engine may be at it, for ten
                 # seconds and more after who asked for it was killed, and would end what serves.
+                inspect = await self._engine.inspect_container(old["Id"])
                 await self._engine.stop(old["Id"])
+                if inspect["HostConfig"].get("AutoRemove"):
+                    # Stopping it has removed it: what there is to go on with is the new one.
+                    await self._start(own)
+                    return None
                 await self._start(old)
             elif old["State"] != "running":
                 await self._start(old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from listener.registry import (
 
 # Registries announce a push before all their replicas can serve it.
 _LAG = timedelta(seconds=60)
+# So many versions are asked for, where the higher ones were taken back.
+_VERSIONS = 5
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
@@ -114,7 +116,7 @@ class Wanted:
         retrying = AsyncRetrying(retry=retry_if_exception(counted), wait=_pause, reraise=True)
         try:
             async with asyncio.timeout(target.settings.pull_timeout):
-                found: Resolved = await retrying(self._ask, deployment, target)
+                found: Resolved = await retrying(self._ask, deployment, target, memory)
         except TimeoutError:
             last = f": {faults[-1]}" if faults else ""
             return Faulted(
@@ -145,7 +147,7 @@ class Wanted:
         self, deployment: Deployment, target: Target, memory: Memory
     ) -> Resolved | Nothing:
         """Like `find`, asked once; raises RegistryFault and CredentialsFault."""
-        found = await self._ask(deployment, target)
+        found = await self._ask(deployment, target, memory)
         return self._weighed(found, deployment, target, memory)
 
     def _weighed(
@@ -165,21 +167,34 @@ class Wanted:
         more = f"{deployment.hint} was pushed, so the registry is asked again soon"
         return dataclasses.replace(outcome, reason=f"{outcome.reason}; {more}")
 
-    async def _ask(self, deployment: Deployment, target: Target) -> Resolved:
+    async def _ask(self, deployment: Deployment, target: Target, memory: Memory) -> Resolved:
+        """What the tag means; of a range of versions the highest that was not taken back."""
         # The container's own spelling is the address; a payload never chooses one.
         address = parse_reference(target.spelling)
-        tag = await self._tag(deployment, target, address)
-        try:
-            return Resolved(await self._resolver.digest(address, tag), tag)
-        except RegistryAway as fault:
-            return Resolved(await self._ask_engine(address, tag, fault), tag)
+        bad = {entry.digest for entry in memory.bad}
+        tags = await self._tags(deployment, target, address)
+        answers = []
+        for tag in tags[:_VERSIONS]:
+            answers.append(Resolved(await self._digest(address, tag), tag))
+            if answers[-1].digest not in bad:
+                return answers[-1]
+        return answers[0]
 
-    async def _tag(self, deployment: Deployment, target: Target, address: Reference) -> str:
+    async def _digest(self, address: Reference, tag: str) -> str:
+        try:
+            return await self._resolver.digest(address, tag)
+        except RegistryAway as fault:
+            return await self._ask_engine(address, tag, fault)
+
+    async def _tags(
+        self, deployment: Deployment, target: Target, address: Reference
+    ) -> Sequence[str]:
+        """The tags to ask for, the wanted one first; others are for where that is a bad one."""
         policy = target.policy
         if deployment.trigger is Trigger.MANUAL and deployment.tag is not None:
-            return deployment.tag
+            return [deployment.tag]
         if policy is not None and policy.exact is not None:
-            return policy.exact
+            return [policy.exact]
         if policy is not None and policy.semver is not None:
             known = set(await self._resolver.tags(address))
             if deployment.trigger is Trigger.PUSH and _fresh(deployment.received_at):
@@ -187,9 +202,14 @@ class Wanted:
                 known.add(deployment.tag or "")
             tags = [tag for tag in known if policy.matches(tag)]
             versions = [(version, tag) for tag in tags if (version := version_of(tag)) is not None]
-            if versions:
-                return max(versions)[1]
-        return deployment.tag or target.tag or "latest"
+            running = version_of(target.tag or "")
+            ordered = sorted(versions, reverse=True)
+            newer = [tag for version, tag in ordered if running is None or version > running]
+            if ordered:
+                return (
+                    ordered[0][1:] if deployment.trigger is Trigger.MANUAL or not newer else newer
+                )
+        return [deployment.tag or target.tag or "latest"]
 
     async def _ask_engine(self, address: Reference, tag: str, fault: RegistryAway) -> str:
         """The engine may reach a registry that this process cannot."""
@@ -218,6 +238,9 @@ def _checked(
     if deployment.force:
         return found
     if found.digest in target.digests:
+        if _is_older(deployment.tag, target):
+            reason = f"{deployment.tag} is older than {target.tag}, which runs"
+            return Nothing(reason, deployment.hint)
         return Nothing(f"already runs {found.digest}", found.digest)
     if deployment.trigger in (Trigger.MANUAL, Trigger.ROLLBACK):
         return found
@@ -227,11 +250,22 @@ def _checked(
                 f"{bad.digest} is known to be bad, from deployment {bad.deployment}: {bad.reason}",
                 bad.digest,
             )
-    if target.policy is not None and target.policy.semver is not None:
-        new, running = version_of(found.tag or ""), version_of(target.tag or "")
-        if new is not None and running is not None and new < running:
-            return Nothing(f"{found.tag} is older than {target.tag}, which runs", found.digest)
+    if deployment.trigger is Trigger.RECONCILE and found.digest in {
+        good.digest for good in memory.good
+    }:
+        reason = f"{found.digest} ran here before: what runs now was chosen since"
+        return Nothing(reason, found.digest)
+    if _is_older(found.tag, target):
+        return Nothing(f"{found.tag} is older than {target.tag}, which runs", found.digest)
     return found
+
+
+def _is_older(tag: str | None, target: Target) -> bool:
+    """Whether a version is below the one that runs, where the target follows a range of them."""
+    if target.policy is None or target.policy.semver is None:
+        return False
+    new, running = version_of(tag or ""), version_of(target.tag or "")
+    return new is not None and running is not None and new < running
 
 
 def _untold(found: Resolved, deployment: Deployment, target: Target, memory: Memory) -> bool:

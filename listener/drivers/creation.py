@@ -11,7 +11,7 @@ from listener.drivers.difference import unexplained
 from listener.drivers.errors import EngineError
 from listener.drivers.names import parked_name
 from listener.drivers.snapshot import Setting
-from listener.drivers.stage import Stage, before, parts
+from listener.drivers.stage import Stage, before, parts, refuse_started
 from listener.model.journal import Journal
 
 
@@ -27,7 +27,9 @@ class Creation(Stage):
         made is removed by the way back.
         """
         old, new = parts(journal)
-        if await self.find(old.id) is None:
+        current = await self.find(old.id)
+        refuse_started(old, current)
+        if current is None:
             raise CannotSwapError(f"someone removed {old.name} before the swap began")
         name = parked_name(old.name, "new", journal.deployment.id)
         await self.engine.remove(name, volumes=True, force=True)

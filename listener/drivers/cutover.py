@@ -8,12 +8,13 @@ removed when the new one has proven itself.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import NotFound
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name
-from listener.drivers.stage import ReplacedError, Stage, StartError, name_of, parts
+from listener.drivers.stage import ReplacedError, Stage, StartError, name_of, parts, refuse_started
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -29,15 +30,9 @@ class Cutover(Stage):
         Raises StartError, CannotSwapError with the old one still in place, or ReplacedError where
         someone else changed what has the name.
         """
-        old, new = parts(journal)
-        current = await self.find(old.id)
-        fresh = await self.find(new.id)
-        if fresh is None:
-            raise CannotSwapError("the new container was removed by someone else before it started")
-        await self.refuse_strangers(journal)
+        old, _ = parts(journal)
+        current, fresh = await self.check(journal)
         parked = parked_name(old.name, "old", journal.deployment.id)
-        if current is not None and name_of(current) not in {old.name, parked}:
-            raise ReplacedError(f"someone else renamed {old.name} to {name_of(current)}")
         if current is not None and name_of(current) == old.name:
             await self.move_away(current, parked)
         fault_point("freed")
@@ -58,6 +53,23 @@ class Cutover(Stage):
             raise StartError("did not start: it ended at once and removed itself") from None
         baseline = now.model_copy(update={"restart_count": 0})
         return baseline, await self._gap(old.id, baseline)
+
+    async def check(self, journal: Journal) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """The old and the new container, once nothing is found against a cut-over.
+
+        Raises as `cut_over`; nothing was changed.
+        """
+        old, new = parts(journal)
+        current = await self.find(old.id)
+        fresh = await self.find(new.id)
+        if fresh is None:
+            raise CannotSwapError("the new container was removed by someone else before it started")
+        await self.refuse_strangers(journal)
+        parked = parked_name(old.name, "old", journal.deployment.id)
+        if current is not None and name_of(current) not in {old.name, parked}:
+            raise ReplacedError(f"someone else renamed {old.name} to {name_of(current)}")
+        refuse_started(old, current)
+        return current, fresh
 
     async def disarm(self, journal: Journal) -> None:
         """Keeps the engine from starting the parked container after a reboot."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from listener.drivers.clone import CloneError, plan_clone
 from listener.drivers.copies import carry_copies
-from listener.drivers.current import NAMESPACES, CannotSwapError
-from listener.drivers.engine import Engine
+from listener.drivers.current import CannotSwapError
+from listener.drivers.dependence import lives_off
 from listener.drivers.errors import EngineError, NotFound
-from listener.drivers.names import HOLD_PREFIX, Role, parked_name, parse_parked
+from listener.drivers.names import Role, parked_name
 from listener.drivers.snapshot import Snapshot
 from listener.drivers.stage import Stage, StartError, before, name_of, parts
 from listener.faults import fault_point
@@ -27,114 +26,6 @@ from listener.model.journal import Journal, OldContainer
 _LOOKS, _BETWEEN_LOOKS = 20, 0.5
 _STEADY = 6
 """So many looks in a row must find it running, where it had to be started again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Living:
-    """What lives off a container.
-
-    `names` are those of all such containers, also of some that stand beside one in a swap.
-    """
-
-    dependents: tuple[OldContainer, ...]
-    names: frozenset[str]
-
-
-class Dependence:
-    """Finds what lives off a container.
-
-    Most containers live off none, which never changes: those are inspected once in their life.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._independent: set[str] = set()
-
-    async def on(self, inspect: Mapping[str, Any]) -> Living:
-        """All containers, running or not, that must be created again when this one is; by name.
-
-        Raises CannotSwapError where one of them could not be.
-        """
-        listed = await self._engine.list_containers(all=True)
-        self._independent &= {summary["Id"] for summary in listed}
-        looks = [
-            _inspect(self._engine, other)
-            for other in listed
-            if other["Id"] != inspect["Id"]
-            and other["Id"] not in self._independent
-            and not _name(other).startswith(HOLD_PREFIX)
-        ]
-        found, names = [], set()
-        for other in await asyncio.gather(*looks):
-            if other is None:
-                continue
-            if not _lives_off(other):
-                self._independent.add(other["Id"])
-            if not depends(other, inspect):
-                continue
-            parked = parse_parked(name_of(other))
-            names.add(parked.name if parked else name_of(other))
-            if parked is None:
-                found.append(await _as_it_is(self._engine, other))
-        return Living(tuple(sorted(found, key=lambda one: one.name)), frozenset(names))
-
-
-async def _inspect(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any] | None:
-    try:
-        return await engine.inspect_container(summary["Id"])
-    except NotFound:
-        return None  # it was removed meanwhile
-    except EngineError:
-        if summary["State"] == "running":
-            raise
-        # A wreck, of a removal that failed half way: it never starts again.
-        return None
-
-
-def _name(summary: Mapping[str, Any]) -> str:
-    return str((summary.get("Names") or ["/"])[0]).removeprefix("/")
-
-
-def depends(other: Mapping[str, Any], on: Mapping[str, Any]) -> bool:
-    """Whether a container lives off another one."""
-    return not _lives_off(other).isdisjoint((name_of(on), on["Id"], on["Id"][:12]))
-
-
-def _lives_off(inspect: Mapping[str, Any]) -> set[str]:
-    """Names and ids of the containers that it lives off; which ones is settled at its creation."""
-    host = inspect["HostConfig"]
-    modes = [str(host.get(mode) or "") for mode in NAMESPACES]
-    # A mode without it is a network's name, which may be that of a container, too.
-    shared = {mode.partition(":")[2] for mode in modes if mode.startswith("container:")}
-    volumes = {source.partition(":")[0] for source in host.get("VolumesFrom") or ()}
-    links = {link.partition(":")[0].removeprefix("/") for link in host.get("Links") or ()}
-    return shared | volumes | links
-
-
-async def _as_it_is(engine: Engine, inspect: dict[str, Any]) -> OldContainer:
-    name = name_of(inspect)
-    if inspect["HostConfig"].get("AutoRemove"):
-        raise CannotSwapError(
-            f"container {name} lives off this one and was started with --rm: it would be lost; "
-            "create it without --rm, or stop it"
-        )
-    try:
-        image = await engine.inspect_image(inspect["Image"])
-    except NotFound:
-        raise CannotSwapError(
-            f"container {name} lives off this one and its image is gone from the engine: "
-            "pull it again"
-        ) from None
-    return OldContainer(
-        id=inspect["Id"],
-        name=name,
-        image_id=inspect["Image"],
-        digest=None,
-        image_config=image.get("Config") or {},
-        inspect=inspect,
-        was_running=bool(inspect["State"].get("Running")),
-        was_healthy=True,
-    )
 
 
 class Dependents(Stage):
@@ -154,8 +45,12 @@ class Dependents(Stage):
         """
         for one in journal.dependents:
             fresh = await self._successor(journal, one)
+            if fresh is not None and fresh["State"].get("Status") == "created":
+                # Made in part, perhaps, when this program was killed.
+                await self.engine.remove(fresh["Id"], volumes=True, force=True)
+                fresh = None
             if fresh is None:
-                fresh = await self._create(journal, one)
+                fresh = await self._create(journal, one, self._names(journal))
             fault_point("adopting")
             await self._park(journal, one)
             if name_of(fresh) != one.name:
@@ -202,23 +97,57 @@ class Dependents(Stage):
                 if name_of(fresh) == one.name:
                     await self.move_away(fresh, self._beside(journal, one, "bad"))
             original = await self.find(one.id)
-            if original is None:
-                raise CannotSwapError(f"container {one.name}, which lived off it, was removed")
-            if name_of(original) != one.name:
-                await self.take_name(one.id, one.name)
-            policy = one.inspect["HostConfig"].get("RestartPolicy") or {}
-            await self.engine.update_restart_policy(
-                one.id, {**policy, "Name": policy.get("Name") or "no"}
-            )
+            if original is not None:
+                await self._unpark(one, original)
 
-    async def start_originals(self, journal: Journal) -> None:
-        """Starts those that ran before; raises CannotSwapError."""
+    async def bring_back(self, journal: Journal) -> None:
+        """Starts those that ran before, once the old container is back; raises CannotSwapError.
+
+        One that is gone, or names an old container that was created again, is itself created again.
+        """
+        old, _ = parts(journal)
         for one in journal.dependents:
+            original = await self.find(one.id)
+            gone = [ref for ref in lives_off(one.inspect) if await self.find(ref) is None]
+            container = one.id if original is not None else one.name
+            if gone or (original is None and await self.find(one.name) is None):
+                fresh = await self._create(journal, one, dict.fromkeys(gone, old.id))
+                await self.engine.remove(one.id, volumes=False, force=True)
+                await self.take_name(fresh["Id"], one.name)
+                container = fresh["Id"]
             if one.was_running:
+                try:
+                    await self._start(one, container)
+                except StartError as problem:
+                    raise CannotSwapError(str(problem)) from None
+
+    async def step_aside(self, journal: Journal) -> str | None:
+        """Gives those back that stand parked, where a stranger has the target's place: under their
+        names, if these are free, and running, if they can. Tells which of them do not start.
+        """
+        problems = []
+        for one in journal.dependents:
+            original = await self.find(one.id)
+            if original is None:
+                continue
+            if name_of(original) != one.name and await self.find(one.name) is not None:
+                await self.engine.remove(one.id, volumes=False, force=True)
+                continue
+            await self._unpark(one, original)
+            if one.was_running and not original["State"].get("Running"):
                 try:
                     await self._start(one, one.id)
                 except StartError as problem:
-                    raise CannotSwapError(str(problem)) from None
+                    problems.append(str(problem))
+        return "; ".join(problems) or None
+
+    async def _unpark(self, one: OldContainer, original: Mapping[str, Any]) -> None:
+        if name_of(original) != one.name:
+            await self.take_name(one.id, one.name)
+        policy = one.inspect["HostConfig"].get("RestartPolicy") or {}
+        await self.engine.update_restart_policy(
+            one.id, {**policy, "Name": policy.get("Name") or "no"}
+        )
 
     async def remove(self, journal: Journal, role: Role) -> None:
         """Removes those that lost: the originals (`old`), or the new ones (`bad` and `new`)."""
@@ -247,11 +176,21 @@ class Dependents(Stage):
             if found is not None:
                 return found
         there = await self.find(one.name)
-        return there if there is not None and there["Id"] != one.id else None
+        if there is None or there["Id"] == one.id:
+            return None
+        # What somebody else has made anew lives off the old one still.
+        old, _ = parts(journal)
+        return there if lives_off(there).isdisjoint((old.id, old.id[:12])) else None
 
-    async def _create(self, journal: Journal, one: OldContainer) -> dict[str, Any]:
+    @staticmethod
+    def _names(journal: Journal) -> dict[str, str]:
+        """By which of its names the target was meant -> by which it is."""
         old, new = parts(journal)
-        names = {old.id: new.id or "", old.id[:12]: new.id or "", old.name: old.name}
+        return {old.id: new.id or "", old.id[:12]: new.id or "", old.name: old.name}
+
+    async def _create(
+        self, journal: Journal, one: OldContainer, names: Mapping[str, str]
+    ) -> dict[str, Any]:
         setting = self.surroundings(containers=names)
         try:
             clone = plan_clone(before(one), await self._reference(one), setting)

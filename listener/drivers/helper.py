@@ -53,7 +53,7 @@ class Helper(Stage):
         Raises CannotSwapError where the engine refuses, as it does a second one.
         """
         try:
-            await self.engine.create_container(self.name, helper_body(old, deployment, entrypoint))
+            await self.make(self.name, helper_body(old, deployment, entrypoint))
             fault_point("helper-created")
         except Conflict:
             raise CannotSwapError("another helper container was created meanwhile") from None

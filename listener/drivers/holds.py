@@ -33,7 +33,9 @@ class Holds:
         """Holds an image; fine where it is held. Answers what kept it from being held."""
         try:
             await self.tag(pin, good.digest, good.image_id)
-            await self._engine.create_container(hold_name(pin, good.digest), hold_body(pin, good))
+            platform = await self._engine.foreign_platform(good.image_id)
+            name, body = hold_name(pin, good.digest), hold_body(pin, good)
+            await self._engine.create_container(name, body, platform)
         except Conflict:
             return None
         except EngineError as problem:

@@ -15,7 +15,7 @@ from listener.drivers.compose import is_restarted_with, service_of
 from listener.drivers.current import CannotSwapError
 from listener.drivers.names import own_name, parse_parked
 from listener.drivers.own import is_own
-from listener.drivers.stage import Stage, StartError
+from listener.drivers.stage import Stage, StartError, parts
 from listener.faults import fault_point
 from listener.model.journal import Journal
 from listener.model.target import ComposeService
@@ -42,7 +42,8 @@ class Neighbours(Stage):
 
     async def stop_all(self, journal: Journal) -> None:
         """Stops them before the only container of their service is."""
-        if not journal.pending and not journal.swapped:
+        old, _ = parts(journal)
+        if old.was_running and not journal.pending and not journal.swapped:
             for name in journal.neighbours:
                 inspect = await self.find(name)
                 if inspect is not None and _runs(inspect):
@@ -52,8 +53,9 @@ class Neighbours(Stage):
     async def restart(self, journal: Journal, container: str) -> None:
         """Restarts those that have not started since this container did.
 
-        Raises CannotSwapError where one does not start.
+        Raises CannotSwapError where one does not start, when all others do.
         """
+        problems = []
         serving = await self.find(container)
         since = _started(serving) if serving else datetime.min.replace(tzinfo=UTC)
         for name in journal.neighbours:
@@ -65,22 +67,22 @@ class Neighbours(Stage):
             try:
                 await self.start(name)
             except StartError as problem:
-                raise CannotSwapError(f"{name}, which is restarted with it, {problem}") from None
+                problems.append(f"{name}, which is restarted with it, {problem}")
             fault_point("neighbour-started")
+        if problems:
+            raise CannotSwapError("; ".join(problems))
 
     async def start_stopped(self, journal: Journal) -> str | None:
-        """Starts those that do not run, where a stranger has the place of what they depend on.
-
-        Tells which one does not start.
-        """
+        """Starts those that do not run, where nothing else will; tells which do not start."""
+        problems = []
         for name in journal.neighbours:
             inspect = await self.find(name)
             try:
                 if inspect is not None and not _runs(inspect):
                     await self.start(name)
             except StartError as problem:
-                return f"{name}, which was stopped meanwhile, {problem}"
-        return None
+                problems.append(f"{name}, which was stopped meanwhile, {problem}")
+        return "; ".join(problems) or None
 
     async def wake(self, summary: dict[str, Any]) -> None:
         """Starts those that ended since a container was made that is given up, journal and all."""

@@ -36,6 +36,16 @@ class StartError(Exception):
     """The new container did not start; the message is the engine's."""
 
 
+def refuse_started(old: OldContainer, current: Mapping[str, Any] | None) -> None:
+    """Raises CannotSwapError where the old one did not run and runs by now: it would be killed, and
+    the new one not started in its place.
+    """
+    if current is not None and current["State"].get("Running") and not old.was_running:
+        raise CannotSwapError(
+            f"{old.name} was stopped when this deployment began, and someone has started it since"
+        )
+
+
 class Stage:
     """One engine, and ways to look at the containers of a swap on it."""
 

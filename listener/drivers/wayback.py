@@ -32,7 +32,9 @@ class WayBack(Stage):
             lost = ("old", "bad")
             left = parked is not None and parked.name == old.name and parked.role in lost
             if left and summary["State"] != "running":
-                await self.engine.remove(summary["Id"], volumes=True, force=True)
+                # The data of an old one are not ours to throw away.
+                mine = parked is not None and parked.role == "bad"
+                await self.engine.remove(summary["Id"], volumes=mine, force=True)
 
     async def discard(self, journal: Journal) -> None:
         """Takes back all that was done beside the old container, which was never touched."""

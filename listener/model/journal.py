@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from listener.model.base import Noun
-from listener.model.deployment import Deployment, State
+from listener.model.deployment import Deployment
 from listener.model.target import Strategy, Target
 
 
@@ -118,7 +118,8 @@ class Journal(Noun):
 
     `strategy` is how the new container takes over, `dependents` are the containers that live off
     the old one and must be created again with it. `verdict` is the sentence that decided against
-    the new container, once one did; `sick` says that its health did, so that its digest is bad.
+    the new container, once one did; `sick` says that its health did, so that its digest is bad, and
+    `sick_kind` what was wrong, as the outcomes name it.
     `untaken` says that the way back ends as failed: nothing was wrong with the new image.
     Of a service with several containers, `swapped` are those that have proven themselves, oldest
     first, and `pending` the names of those that are still to be replaced. Of those that are
@@ -137,6 +138,7 @@ class Journal(Noun):
     baseline: Baseline | None = None
     verdict: str | None = None
     sick: bool = False
+    sick_kind: Annotated[str | None, Field(exclude_if=lambda kind: kind is None)] = None
     untaken: bool = False
     neighbours: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
@@ -183,9 +185,10 @@ class Journal(Noun):
 
     @property
     def condemned(self) -> bool:
-        """Whether the new image counts as bad: sick, or taken back for a reason of its own."""
-        back = self.deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED)
-        return self.sick or (back and not self.untaken)
+        """Whether the new image counts as bad. What the engine or somebody else did wrong in the
+        middle of a swap says nothing of it.
+        """
+        return self.sick
 
     @property
     def touched(self) -> frozenset[str]:

@@ -10,7 +10,6 @@ by hand bears the delivery id of the first.
 from __future__ import annotations
 
 import json
-import re
 
 from listener.model.reference import (
     BadReference,
@@ -46,7 +45,7 @@ class GitHub(Provider):
 
     name = "github"
     signatures = (HexHmac(("x-hub-signature-256",)),)
-    hosts = re.compile(r"ghcr\.io")
+    hosts = None  # GitHub Enterprise Server has a registry of its own, which its payload names
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """The one push of a request; `registry`, or ghcr.io, where the payload names no host.

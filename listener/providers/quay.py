@@ -8,7 +8,6 @@ is named by the hook's `registry`.
 from __future__ import annotations
 
 import json
-import re
 
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.providers.events import Event, NotUnderstood, Parsed, Request, Sender
@@ -28,7 +27,7 @@ class Quay(Provider):
     """See the module."""
 
     name = "quay"
-    hosts = re.compile(r"quay\.io")
+    hosts = None  # Project Quay runs anywhere, and its payload names it
 
     def parse(self, request: Request, sender: Sender) -> Parsed:
         """One push for each tag; raises NotUnderstood where no repository is named.

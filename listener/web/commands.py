@@ -17,6 +17,8 @@ from listener.web.arguments import DeployOrder, Nothing, PauseOrder, RollbackOrd
 from listener.web.lookup import Refused, find_deployment, find_target
 from listener.web.shapes import Json, deployment_json
 
+_TOO_LATE = (State.SWAPPING, State.WATCHING, State.REVERTING)
+
 
 class Commands:
     """The POST handlers over one archive."""
@@ -45,17 +47,24 @@ class Commands:
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
-        """202 with a deployment that has not ended; the worker cancels it if it still can."""
+        """200 with a deployment that is not being swapped in; the worker cancels it if it can."""
         read_body(await request.read(), Nothing)
         deployment = await find_deployment(self._archive, request.match_info["id"])
         if deployment.state.final:
             state = deployment.state.value
             raise Refused(409, f"{deployment.id} has ended already: it is {state}")
+        if deployment.state in _TOO_LATE:
+            state = deployment.state.value
+            raise Refused(
+                409,
+                f"{deployment.id} is {state}, which is not given up half way: wait for its end,"
+                f" then `listener rollback {deployment.target}` takes it back",
+            )
         command = Command(kind="cancel", deployment=deployment)
         return await self._submit(command, deployment_json(deployment))
 
     async def approve(self, request: web.Request) -> web.Response:
-        """202 with a deployment that still waits; the worker lets it begin."""
+        """200 with a deployment that still waits; the worker lets it begin."""
         read_body(await request.read(), Nothing)
         deployment = await find_deployment(self._archive, request.match_info["id"])
         if deployment.state not in (State.QUEUED, State.WAITING):
@@ -90,7 +99,9 @@ class Commands:
         """Queues a command; answers with the id of its deployment, or with what is given."""
         deployment = command.deployment
         await self._archive.submit(deployment.host, command)
-        return web.json_response(answer or {"id": deployment.id}, status=202)
+        if answer is not None:
+            return web.json_response(answer)
+        return web.json_response({"id": deployment.id}, status=202)
 
 
 def _queued(view: TargetView, trigger: Trigger, tag: str | None, digest: str | None) -> Deployment:

@@ -55,16 +55,18 @@ class Door:
     topics: Topics | None
     repositories: re.Pattern[str] | None
 
-    def objection(self, provider: Provider, image: Reference) -> str | None:
+    def objection(self, provider: Provider, image: Reference, said: Reference) -> str | None:
         """Why this hook may not speak for an image (aliases resolved), or None.
 
-        Without a `registry` it may speak for those of its provider, the one that the request is of.
+        Without a `registry` it may speak for those of its provider, the one that the request is of:
+        by the name that the sender `said`, whatever that is an alias of.
         A glob's ``*`` also crosses ``/``: ``team/*`` allows all below ``team``.
         """
         own, named = self.sender.registry, image.registry
         if own is not None and named != own:
             return f"this hook may speak for {own} only, not for {named}"
-        if own is None and provider.hosts is not None and not provider.hosts.fullmatch(named):
+        if own is None and provider.hosts and not provider.hosts.fullmatch(said.registry):
+            named = said.registry
             return f"a {provider.name} hook may not speak for {named}: set `registry` if it shall"
         if self.repositories is not None and not self.repositories.match(image.repository):
             return f"this hook may not deploy the repository {image.repository}"

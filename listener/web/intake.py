@@ -36,7 +36,7 @@ def take_in(
     forbidden: list[str] = []
     for event in parsed.events:
         image = event.image.resolve(aliases)
-        objection = door.objection(provider, image)
+        objection = door.objection(provider, image, event.image)
         if objection is None:
             pushes.append(
                 (_push(door, provider, event, image, now), dedupe_key(door.name, event, image))

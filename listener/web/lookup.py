@@ -41,11 +41,11 @@ async def find_target(archive: Archive, asked: str) -> TargetView:
     raise Refused(409, f"{name} runs on {' and '.join(hosts)}: ask for {ways}")
 
 
-async def expect_target(archive: Archive, name: str) -> None:
-    """Raises Refused 404 where no host has a target of that name."""
+async def expect_target(archive: Archive, name: str, host: str | None) -> None:
+    """Raises Refused 404 where no host, or not this one, has a target of that name."""
     views = await archive.targets()
-    if not any(view.name == name for view in views):
-        raise _no_target(name, views)
+    if not any(view.name == name and host in (None, view.host) for view in views):
+        raise _no_target(name if host is None else f"{name}@{host}", views)
 
 
 def _no_target(asked: str, views: list[TargetView]) -> Refused:

@@ -74,7 +74,7 @@ class Reading:
             before=read_id(asked.get("before")),
         )
         if name is not None and not found:
-            await expect_target(self._archive, name)
+            await expect_target(self._archive, name, host)
         return web.json_response({"deployments": [deployment_json(each) for each in found]})
 
     async def deployment(self, request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -40,14 +40,21 @@ class _Seen(NamedTuple):
 class Overview:
     """Remembers what the views need beyond the engine: memories and last deployments."""
 
-    def __init__(
-        self, host: str, ledger: Ledger, archive: Archive, lanes: Lanes, metrics: Metrics
+    def __init__(  # noqa: PLR0913, PLR0917 - where it looks and whom it tells
+        self,
+        host: str,
+        ledger: Ledger,
+        archive: Archive,
+        lanes: Lanes,
+        metrics: Metrics,
+        published: Callable[[], None],
     ) -> None:
         self._host = host
         self._ledger = ledger
         self._archive = archive
         self._lanes = lanes
         self._metrics = metrics
+        self._published = published
         self._memories: dict[str, Memory] = {}
         self._last: dict[str, Deployment | None] = {}
         self._under_way: dict[str, Target] = {}
@@ -145,6 +152,7 @@ class Overview:
         await self._ledger.publish(views, host)
         self._shown, self._shown_at = shown, now
         self._metrics.targets_seen(views, self._host)
+        self._published()
 
     def abandon(self) -> None:
         """Shows no figures of targets any more: another worker may have them."""
@@ -192,7 +200,13 @@ class Overview:
             last_deployment=None
             if last is None
             else LastDeployment(
-                id=last.id, state=last.state, reason=last.reason, finished_at=last.finished_at
+                id=last.id,
+                trigger=last.trigger,
+                tag=last.tag,
+                to_digest=last.to_digest,
+                state=last.state,
+                reason=last.reason,
+                finished_at=last.finished_at,
             ),
         )
 

@@ -17,7 +17,7 @@ from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
 from listener.model.target import Memory, Pause, Target
 from listener.store import LeaseLost
-from listener.telemetry import Metrics
+from listener.telemetry import Metrics, RollbackReason
 from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
 from listener.worker.mending import Mends
@@ -99,7 +99,7 @@ class Slots:
             if orphan is not None and mine and orphan.target.name not in self._tasks:
                 journals.append(orphan)
                 await self._adopt(orphan)
-        journalled = {name for journal in journals for name in journal.containers}
+        journalled = {name for journal in journals for name in journal.containers | journal.touched}
         busy = {name for name in self._lanes.names() if self._lanes.running(name)}
         for journal in await self._mending.mend(journalled, busy):
             await self._adopt(journal)
@@ -240,7 +240,9 @@ class Slots:
         if ended.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
             self._metrics.rolled_back(ended.target, ended.host, rollback_reason(done))
         elif ended.trigger == "rollback" and ended.state is State.SUCCEEDED:
-            self._metrics.rolled_back(ended.target, ended.host, "manual")
+            # What a rollout takes back, since another host failed, no person asked for.
+            why: RollbackReason = "manual" if ended.cause is None else "unhealthy"
+            self._metrics.rolled_back(ended.target, ended.host, why)
         log.info(
             "deployment ended",
             deployment=ended.id,

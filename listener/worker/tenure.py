@@ -72,6 +72,7 @@ class Tenure:
         resolver: Resolver,
         credentials: Credentials,
         metrics: Metrics,
+        published: Callable[[], None],
         *,
         alone: bool,
         swarm: bool = False,
@@ -94,7 +95,8 @@ class Tenure:
         ledger.notices = self._couriers.notices
         self._changes = _SERVICE_CHANGES if swarm else _CHANGES
         self._lanes = Lanes(ledger, archive)
-        self._overview = Overview(settings.host, ledger, archive, self._lanes, metrics)
+        shown = settings.host, ledger, archive, self._lanes, metrics, published
+        self._overview = Overview(*shown)
         self._discovery: Targets
         acts: Performer
         mending: Mends
@@ -139,7 +141,18 @@ class Tenure:
         self._inbox = Inbox(
             pushes, ledger, self._admission, self._reconcile, self._targets, self._queued
         )
-        self.engine_problem: str | None = None
+        self.engine_problem: str | None = "its targets were not looked at yet"
+
+    async def ask(self, within: float) -> str | None:
+        """Why the engine does not answer within so many seconds; None where it does."""
+        try:
+            async with asyncio.timeout(within):
+                await self._engine.ping()
+        except (EngineAway, EngineError) as problem:
+            return str(problem)
+        except TimeoutError:
+            return f"the engine does not answer within {within:g} s"
+        return None
 
     def stop(self) -> None:
         """Takes no more work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -25,14 +26,22 @@ class Worker:
     """One host's worker. `run` returns after `stop`, when what ran is finished or parked.
 
     `owner` is the owner of its leases; `alone` says that there is no other host, so that a
-    configured container that is absent here is absent.
+    configured container that is absent here is absent. `published` is called when others are
+    shown something new of its targets.
     """
 
     swarm = False
     """Whether it deploys the services of a swarm, not the containers of an engine."""
 
-    def __init__(
-        self, settings: Settings, store: Store, owner: str, metrics: Metrics, *, alone: bool
+    def __init__(  # noqa: PLR0913 - what a worker is given
+        self,
+        settings: Settings,
+        store: Store,
+        owner: str,
+        metrics: Metrics,
+        published: Callable[[], None] = lambda: None,
+        *,
+        alone: bool,
     ) -> None:
         self.settings = settings
         self._alone = alone
@@ -40,6 +49,7 @@ class Worker:
         self._store = store
         self._owner = owner
         self._metrics = metrics
+        self._published = published
         self._stopping = asyncio.Event()
         self._tenure: Tenure | None = None
 
@@ -47,6 +57,12 @@ class Worker:
     def problem(self) -> str | None:
         """Why it does not act now, as a sentence; None while it does."""
         return self._problem or (self._tenure.engine_problem if self._tenure else None)
+
+    async def ask(self, within: float) -> str | None:
+        """Why it does not act now, its engine asked for so many seconds; None where it does."""
+        if self.problem is not None or self._tenure is None:
+            return self.problem
+        return await self._tenure.ask(within)
 
     def stop(self) -> None:
         """Takes no more work; running steps may go on for `shutdown_grace`."""
@@ -109,6 +125,7 @@ class Worker:
             resolver,
             credentials,
             self._metrics,
+            self._published,
             alone=self._alone,
             swarm=self.swarm,
         )

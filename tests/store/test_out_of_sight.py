@@ -49,6 +49,7 @@ async def tenure(store: Store, lease: Lease) -> Tenure:
         Resolver({}, credentials),
         credentials,
         Metrics(),
+        lambda: None,
         alone=True,
     )
     tenure._discovery = cast(Discovery, Nobody())

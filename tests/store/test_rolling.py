@@ -173,7 +173,8 @@ async def test_what_was_disturbed_on_one_host_is_bad_on_none(
     assert isinstance(await other.ask(waiting, target), Go)
     facts = {"state": state, "reason": "restarted by someone else", "to_digest": FIRST}
     ended = waiting.model_copy(update=facts)
-    journal = Journal(deployment=ended, target=target, phase=Phase.CLEAN, untaken=untaken)
+    facts = {"sick": not untaken, "untaken": untaken}
+    journal = Journal(deployment=ended, target=target, phase=Phase.CLEAN, **facts)
     await other.rolling.ended(journal)
     assert isinstance(await part.ask(a_deployment()), End)
     assert bool(part.memories.known.bad) is bad

@@ -40,7 +40,7 @@ class FakeEngine:
             return refusal(400, f"client version 1.{minor} is too {fault} supported API version is")
         if path == "info":
             return web.json_response({"ID": self.engine_id, "DriverStatus": [["", self.driver]]})
-        if path.endswith(("containers/json", "images/json")):
+        if path.endswith(("containers/json", "images/json", "networks")):
             return web.json_response([])
         if "nothing" in path:
             return refusal(404, "no such container: nothing")

@@ -24,6 +24,9 @@ class Shelf:
         self.containers: dict[str, dict[str, Any]] = {}
         self.names: dict[str, set[str]] = {}
 
+    async def foreign_platform(self, image: str) -> None:
+        pass
+
     async def tag_image(self, image: str, repository: str, tag: str) -> None:
         self.names.setdefault(image, set()).add(f"{repository}:{tag}")
 
@@ -36,7 +39,7 @@ class Shelf:
             raise NotFound(404, f"no such image {image}")
         return {"RepoTags": sorted(self.names[image]), "Config": {}}
 
-    async def create_container(self, name: str, body: dict[str, Any]) -> None:
+    async def create_container(self, name: str, body: dict[str, Any], _: str | None = None) -> None:
         if name in self.containers:
             raise Conflict(409, f"{name} is taken")
         self.containers[name] = body

@@ -33,9 +33,7 @@ def test_where_the_hook_names_none_each_may_speak_for_its_own_registries_only() 
     own = {
         "ecr": "111122223333.dkr.ecr.eu-west-1.amazonaws.com",
         "gar": "europe-west4-docker.pkg.dev",
-        "github": "ghcr.io",
         "dockerhub": "docker.io",
-        "quay": "quay.io",
         "acr": "acmereg.azurecr.io",
         "aliyun": "registry.cn-hangzhou.aliyuncs.com",
     }
@@ -46,7 +44,8 @@ def test_where_the_hook_names_none_each_may_speak_for_its_own_registries_only() 
     hosts = {*own.values(), *(host for many in more.values() for host in many), "reg.example.com"}
     for name, one in PROVIDERS.items():
         if one.hosts is None:
-            assert name in {"auto", "cloudevents", "generic"}
+            # Formats of no registry, and those of registries that run anywhere under any name.
+            assert name in {"auto", "cloudevents", "generic", "github", "quay"}
             continue
         may = {host for host in hosts if one.hosts.fullmatch(host)}
         expected = {own[name], *more.get(name, ())} if name in own else {"reg.example.com"}

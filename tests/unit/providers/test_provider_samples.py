@@ -129,9 +129,6 @@ def test_who_may_name_only_one_of_many_tags(name: str, one: bool) -> None:
         ("gitlab", "ghcr.io", False),
         ("harbor", "harbor.example.test", True),
         ("harbor", "quay.io", False),
-        ("quay", "quay.io", True),
-        ("quay", "quay.io.example.test", False),
-        ("quay", "docker.io", False),
     ],
 )
 def test_the_registries_that_a_provider_speaks_for_by_itself(

@@ -66,7 +66,14 @@ async def test_a_target_has_every_field_of_the_contract(http: ClientSession, pan
         "health": "healthy",
         "state": "idle",
         "reason": None,
-        "last_deployment": {"id": "x", "state": "succeeded", "reason": None},
+        "last_deployment": {
+            "id": "x",
+            "trigger": None,
+            "tag": None,
+            "to_digest": None,
+            "state": "succeeded",
+            "reason": None,
+        },
     }
     again = (await get(http, panel, "/api/v1/targets/web"))[1]
     assert [each["name"] for each in again["targets"]] == ["web"]
@@ -214,11 +221,15 @@ async def test_a_deployment_is_cancelled_until_it_has_ended(
     await panel.record(ended)
     path = "/api/v1/deployments/{}/cancel"
     status, body = await post(http, panel, path.format(running.id))
-    assert (status, body["id"], body["state"]) == (202, running.id, "pulling")
+    assert (status, body["id"], body["state"]) == (200, running.id, "pulling")
     (command,) = await commands(panel)
     assert (command.kind, command.deployment.id) == ("cancel", running.id)
     status, body = await post(http, panel, path.format(ended.id))
     assert (status, body["error"]) == (409, f"{ended.id} has ended already: it is succeeded")
+    await panel.record(running.model_copy(update={"state": State.WATCHING}))
+    status, body = await post(http, panel, path.format(running.id))
+    assert status == 409
+    assert "`listener rollback web` takes it back" in body["error"]
     assert (await post(http, panel, path.format("20260101-000000-000-00000000")))[0] == 404
 
 

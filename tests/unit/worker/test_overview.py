@@ -28,7 +28,7 @@ class Parts:
         self.shown: list[list[TargetView]] = []
         self.unrun: Deployment | None = None
         whole = cast(Any, self)
-        self.overview = Overview("h1", whole, whole, whole, Metrics())
+        self.overview = Overview("h1", whole, whole, whole, Metrics(), lambda: None)
 
     async def show(self, *names: str) -> None:
         await self.overview.publish(cast(Any, self), [target(name) for name in names])
