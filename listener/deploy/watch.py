@@ -26,6 +26,7 @@ from listener.model.journal import Baseline
 from listener.model.target import Health
 
 _EVERY = 0.5
+_KILLED = 137
 
 Inspect = Callable[[], Awaitable[dict[str, Any] | None]]
 
@@ -45,6 +46,7 @@ async def watch(  # noqa: PLR0913 - two of them have defaults and go by keyword
     when it ended.
     """
     progress, elapsed = Progress(), elapsed_since(baseline.watch_began)
+    looked_twice = False
     while True:
         now = await inspect()
         answer = None
@@ -54,11 +56,18 @@ async def watch(  # noqa: PLR0913 - two of them have defaults and go by keyword
         wanted = terms(settings, (now or {}).get("Config", {}).get("Healthcheck"))
         sample = dataclasses.replace(sample_of(now, answer), removes_itself=removes_itself)
         progress, verdict = judge(sample, since, baseline, wanted, progress)
-        if verdict is not None:
+        if _killed(sample) and not looked_twice:
+            # That the kernel did it, for its memory, engines note a moment after its end.
+            looked_twice = True
+        elif verdict is not None:
             return verdict
         if tell is not None:
             tell(_proof(sample, baseline, wanted, progress))
         await asyncio.sleep(_EVERY)
+
+
+def _killed(sample: Sample) -> bool:
+    return sample.status == "exited" and sample.exit_code == _KILLED and not sample.oom_killed
 
 
 def _proof(sample: Sample, baseline: Baseline, wanted: Terms, progress: Progress) -> Proof:

@@ -84,7 +84,12 @@ class WayBack(Stage):
     async def _take_own_name(self, journal: Journal, current: Mapping[str, Any]) -> None:
         old, _ = parts(journal)
         if name_of(current) != old.name:
-            await self.take_name(old.id, old.name)
+            try:
+                await self.take_name(old.id, old.name)
+            except CannotSwapError:
+                # Somebody may have put a container there this moment: then it is theirs.
+                await self.refuse_strangers(journal)
+                raise
         fault_point("renamed")
 
     async def step_aside(self, journal: Journal) -> None:

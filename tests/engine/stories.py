@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+from typing import Any
+
+from listener.demo.app import Release
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
@@ -19,6 +23,24 @@ def listen(world: World, *apps: str) -> None:
 
     wait_for(rests, "the late pushes of the first versions are skipped")
     world.listener.quiet()
+
+
+def interrupt(world: World, fault: str, release: Release) -> str:
+    """Pushes a release to a listener that is killed at this point; the digest."""
+    world.listener.stop()
+    world.listener.start(fault=fault)
+    world.wait_target("web")
+    digest = world.push("web", release)
+    wait_for(lambda: not world.listener.alive, f"the listener is killed at {fault}", timeout=60)
+    assert world.listener.wait() == -signal.SIGKILL
+    return digest
+
+
+def ends(world: World, digest: str, state: str) -> dict[str, Any]:
+    """How the deployment of a digest ended."""
+    deployment = world.listener.deployment_of(world.name("web"), digest, timeout=90)
+    assert deployment["state"] == state, deployment["reason"]
+    return deployment
 
 
 def history(world: World, app: str) -> list[str]:

@@ -189,7 +189,7 @@ def test_what_before_stop_takes_out_of_service_waits_for_no_other(world: World) 
     assert shop.containers() == first
 
 
-def with_followers(world: World) -> Project:
+def with_followers(world: World, labels: dict[str, str] | None = None) -> Project:
     """A project in which one service is restarted with the app, and one only needs it."""
     world.push("web", release("1"))
     world.push("parts", release("1"))
@@ -199,7 +199,7 @@ def with_followers(world: World) -> Project:
     return Project(
         world,
         {
-            "web": {},
+            "web": {"labels": labels} if labels else {},
             "follows": {"image": world.image("parts"), "depends_on": needs, "labels": beside},
             "stays": {"image": world.image("parts"), "depends_on": only_needs, "labels": beside},
         },
@@ -229,6 +229,16 @@ def test_what_depends_on_it_with_restart_is_stopped_before_and_started_after(
     assert began(stays) == before
     now = shop.containers()
     assert shop.up() == now
+
+
+def test_without_a_rollback_what_was_stopped_with_it_runs_again(world: World) -> None:
+    shop = with_followers(world, labels={"listener.rollback": "false"})
+    shop.begin()
+    [follows] = shop.replicas("follows")
+    sick = shop.ends(world.push("web", release("2", Behaviour.SICK)), "failed")
+    assert "left as it is" in sick["reason"]
+    assert shop.versions("web") == ["2"]
+    assert world.engine.inspect(follows)["State"]["Running"]
 
 
 def test_what_was_stopped_with_it_runs_again_where_a_stranger_takes_its_place(

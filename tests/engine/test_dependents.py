@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stories import listen
+from stories import ends, interrupt, listen
 
 from listener.demo import http
 from listener.demo.app import PORT, Behaviour, Release
@@ -18,12 +18,13 @@ def live_off(
     *options: str,
     runs: str = "sleep 3600",
     restart: str = "unless-stopped",
+    image: str | None = None,
 ) -> str:
     """A container that runs a shell and nothing else; returns its name."""
     full = world.name(name)
     world.engine.docker(
         *("run", "-d", "--name", full, "--restart", restart, "--stop-timeout", "1", *options),
-        *("--entrypoint", "/bin/busybox", world.image("web"), "sh", "-c", runs),
+        *("--entrypoint", "/bin/busybox", image or world.image("web"), "sh", "-c", runs),
     )
     return full
 
@@ -115,6 +116,43 @@ def test_a_sidecar_that_comes_up_at_its_second_start_is_well(world: World) -> No
     world.wait_answer(url, "2")
     after = world.engine.inspect(sidecar)
     assert (after["RestartCount"], after["State"]["Running"]) == (1, True)
+
+
+def test_a_sidecar_that_was_parked_and_pruned_is_made_again_on_the_way_back(world: World) -> None:
+    url = world.begin("web")
+    sidecar = live_off(world, "vpn", "--network", f"container:{world.name('web')}")
+    digest = interrupt(world, "before-revert", Release("2", Behaviour.SICK))
+    (parked,) = world.leftovers("vpn")
+    world.engine.docker("rm", "-f", parked)
+    world.listener.kill(redis=True)
+    world.listener.start()
+    ends(world, digest, "rolled_back")
+    world.wait_answer(url, "1")
+    after = world.engine.inspect(sidecar)
+    assert after["State"]["Running"]
+    assert mode(after) == f"container:{world.container('web')['Id']}"
+    assert asks_itself(world, sidecar) == "1"
+    assert world.leftovers("web") == world.leftovers("vpn") == []
+
+
+@pytest.mark.parametrize("fault", ["adopted", "before-watch"])
+def test_a_sidecar_that_is_a_target_too_is_no_wreck_to_mend_after_a_kill(
+    world: World, fault: str
+) -> None:
+    url = world.begin("web")
+    marks = ("--label", "listener.enable=true", "--label", f"listener.scope={world.session}")
+    network = ("--no-healthcheck", "--network", f"container:{world.name('web')}")
+    world.push("vpn", Release("1"))
+    sidecar = live_off(world, "vpn", *marks, *network, image=world.image("vpn"))
+    digest = interrupt(world, fault, Release("2"))
+    world.listener.kill()
+    world.listener.start()
+    ends(world, digest, "succeeded")
+    world.listener.quiet()
+    world.wait_answer(url, "2")
+    assert asks_itself(world, sidecar) == "2"
+    assert world.leftovers("web") == world.leftovers("vpn") == []
+    assert {one["state"] for one in world.listener.deployments(sidecar)} <= {"skipped"}
 
 
 @pytest.mark.parametrize("way", ["volumes", "link", "pid"])

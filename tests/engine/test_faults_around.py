@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import signal
 from typing import Any
 
 import pytest
-from stories import cli, history
+from stories import cli, ends, history, interrupt
 
 from listener.demo.app import PORT, Behaviour, Release
 from listener.demo.engine import LABEL, EngineTrouble
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
-
-
-def interrupt(world: World, fault: str, release: Release) -> str:
-    """Pushes a release to a listener that is killed at this point; the digest."""
-    world.listener.stop()
-    world.listener.start(fault=fault)
-    world.wait_target("web")
-    digest = world.push("web", release)
-    wait_for(lambda: not world.listener.alive, f"the listener is killed at {fault}", timeout=60)
-    assert world.listener.wait() == -signal.SIGKILL
-    return digest
-
-
-def ends(world: World, digest: str, state: str) -> dict[str, Any]:
-    """How the deployment of a digest ended."""
-    deployment = world.listener.deployment_of(world.name("web"), digest, timeout=90)
-    assert deployment["state"] == state, deployment["reason"]
-    return deployment
 
 
 def make_network(world: World, *options: str, name: str = "net") -> str:
@@ -86,6 +67,21 @@ def test_somebody_recreated_the_container_during_the_watch_and_theirs_stays(worl
     deployment = ends(world, digest, "failed")
     assert "someone else put container" in deployment["reason"]
     world.wait_answer(url, "3")
+    assert world.leftovers("web") == []
+
+
+def test_a_stopped_container_that_was_started_meanwhile_goes_on_running(world: World) -> None:
+    url = world.begin("web", Release("1"))
+    world.engine.docker("stop", world.name("web"))
+    digest = interrupt(world, "before-create", Release("2"))
+    world.engine.docker("start", world.name("web"))
+    started = world.container("web")
+    world.listener.kill(redis=True)
+    world.listener.start()
+    deployment = ends(world, digest, "failed")
+    assert "someone has started it since" in deployment["reason"]
+    assert world.container("web")["State"]["StartedAt"] == started["State"]["StartedAt"]
+    world.wait_answer(url, "1")
     assert world.leftovers("web") == []
 
 
