@@ -204,9 +204,8 @@ def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
 
 _PLANNED = ("old", "new", "strategy", "dependents", "pending", "neighbours")
 _HELPED = ("old", "new", "baseline", "verdict", "sick", "sick_kind", "untaken")
-# Where a fault is the new version's own: it does not do what its target asks of it, or those that
-# depend on it do not start beside it.
-_OWN_FAULTS = {Phase.AFTER_START: "release", Phase.RESTART: "start_error"}
+# Where a fault is the new version's own: it does not do what its target asks of it.
+_OWN_FAULTS = {Phase.AFTER_START: "release"}
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _NEW_SERVES = (Phase.DISARM, Phase.WATCH, Phase.AFTER_START, Phase.RESTART)
 # An update that faults was refused as a whole.

@@ -99,12 +99,9 @@ class Preparing:
         image = await self._held_image(new.digest, memory)
         if image is None:
             try:
-                pulled = await pull_with_retries(
-                    self._engine,
-                    parse_reference(target.spelling).name,
+                pulled = await self._pulled(
+                    journal,
                     new.digest,
-                    self._credentials,
-                    platform=await self._engine.foreign_platform(old.image_id),
                     pull_timeout=target.settings.pull_timeout,
                     pushed_at=deployment.received_at,
                     on_progress=progress.layer,
@@ -124,6 +121,21 @@ class Preparing:
         config = (await self._engine.inspect_image(image)).get("Config") or {}
         return Pulled(image, f"image {image[:19]}", source_of(config.get("Labels") or {}))
 
+    async def _pulled(self, journal: Journal, digest: str, **how: Any) -> dict[str, Any]:
+        """The image of a digest, for the platform that runs; for the engine's own where there is
+        none for that: what was emulated is made for this engine by now.
+        """
+        old, _ = parts(journal)
+        platform = await self._engine.foreign_platform(old.image_id)
+        name = parse_reference(journal.target.spelling).name
+        wanted = self._engine, name, digest, self._credentials
+        try:
+            return await pull_with_retries(*wanted, platform=platform, **how)
+        except PullFault as fault:
+            if platform is None or fault.kind != "no_platform":
+                raise
+            return await pull_with_retries(*wanted, **how)
+
     async def fetch_good(self, journal: Journal, memory: Memory) -> tuple[str, str]:
         """What ran before, or else the last good version, pulled: the image's id and digest.
 
@@ -142,12 +154,9 @@ class Preparing:
             if held is not None:
                 return held, digest
             try:
-                pulled = await pull_with_retries(
-                    self._engine,
-                    parse_reference(journal.target.spelling).name,
+                pulled = await self._pulled(
+                    journal,
                     digest,
-                    self._credentials,
-                    platform=await self._engine.foreign_platform(old.image_id),
                     pull_timeout=min(journal.target.settings.pull_timeout, _RESCUE_WITHIN),
                 )
             except PullFault as fault:

@@ -175,7 +175,13 @@ class Wanted:
         tags = await self._tags(deployment, target, address)
         answers = []
         for tag in tags[:_VERSIONS]:
-            answers.append(Resolved(await self._digest(address, tag), tag))
+            try:
+                answers.append(Resolved(await self._digest(address, tag), tag))
+            except NotFound:
+                # One that is listed still, and was deleted: the wanted one has been found.
+                if not answers:
+                    raise
+                continue
             if answers[-1].digest not in bad:
                 return answers[-1]
         return answers[0]
@@ -250,11 +256,6 @@ def _checked(
                 f"{bad.digest} is known to be bad, from deployment {bad.deployment}: {bad.reason}",
                 bad.digest,
             )
-    if deployment.trigger is Trigger.RECONCILE and found.digest in {
-        good.digest for good in memory.good
-    }:
-        reason = f"{found.digest} ran here before: what runs now was chosen since"
-        return Nothing(reason, found.digest)
     if _is_older(found.tag, target):
         return Nothing(f"{found.tag} is older than {target.tag}, which runs", found.digest)
     return found

@@ -45,7 +45,7 @@ class Dependents(Stage):
         """
         for one in journal.dependents:
             fresh = await self._successor(journal, one)
-            if fresh is not None and fresh["State"].get("Status") == "created":
+            if fresh is not None and name_of(fresh) != one.name and not _started(fresh):
                 # Made in part, perhaps, when this program was killed.
                 await self.engine.remove(fresh["Id"], volumes=True, force=True)
                 fresh = None
@@ -106,20 +106,29 @@ class Dependents(Stage):
         One that is gone, or names an old container that was created again, is itself created again.
         """
         old, _ = parts(journal)
+        planned = str(old.inspect["Id"])
+        former = {planned, planned[:12]} - {old.id, old.id[:12]}
         for one in journal.dependents:
-            original = await self.find(one.id)
-            gone = [ref for ref in lives_off(one.inspect) if await self.find(ref) is None]
-            container = one.id if original is not None else one.name
-            if gone or (original is None and await self.find(one.name) is None):
-                fresh = await self._create(journal, one, dict.fromkeys(gone, old.id))
-                await self.engine.remove(one.id, volumes=False, force=True)
-                await self.take_name(fresh["Id"], one.name)
-                container = fresh["Id"]
+            container = one.id
+            gone = lives_off(one.inspect) & former
+            if gone or await self.find(one.id) is None:
+                container = await self._again(journal, one, dict.fromkeys(gone, old.id))
             if one.was_running:
                 try:
                     await self._start(one, container)
                 except StartError as problem:
                     raise CannotSwapError(str(problem)) from None
+
+    async def _again(self, journal: Journal, one: OldContainer, names: Mapping[str, str]) -> str:
+        """A container in the place of one that is gone or cannot start any more; its id."""
+        there = await self.find(one.name)
+        if there is not None and there["Id"] != one.id:
+            return str(there["Id"])  # made before a kill, or by somebody else
+        await self.engine.remove(self._beside(journal, one, "new"), volumes=True, force=True)
+        fresh = await self._create(journal, one, names)
+        await self.engine.remove(one.id, volumes=False, force=True)
+        await self.take_name(fresh["Id"], one.name)
+        return str(fresh["Id"])
 
     async def step_aside(self, journal: Journal) -> str | None:
         """Gives those back that stand parked, where a stranger has the target's place: under their
@@ -218,3 +227,7 @@ class Dependents(Stage):
     @staticmethod
     def _beside(journal: Journal, one: OldContainer, role: Role) -> str:
         return parked_name(one.name, role, journal.deployment.id)
+
+
+def _started(inspect: Mapping[str, Any]) -> bool:
+    return bool(inspect["State"].get("Status") != "created")

@@ -132,7 +132,8 @@ class ImageCalls(Wire):
         except NotFound:
             return None
         parts = (found.get("Os"), found.get("Architecture"), found.get("Variant"))
-        own = found.get("Architecture") in (None, "", self.architecture)
+        made_for = found.get("Architecture") or self.architecture
+        own = made_for == self.architecture or (self.architecture, made_for) in _ALSO_RUNS
         return None if own else "/".join(filter(None, parts))
 
     async def _stream_pull(  # noqa: PLR0913, PLR0917 - what a pull is made of

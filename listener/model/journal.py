@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from listener.model.base import Noun
-from listener.model.deployment import Deployment
+from listener.model.deployment import Deployment, State
 from listener.model.target import Strategy, Target
 
 
@@ -185,10 +185,9 @@ class Journal(Noun):
 
     @property
     def condemned(self) -> bool:
-        """Whether the new image counts as bad. What the engine or somebody else did wrong in the
-        middle of a swap says nothing of it.
-        """
-        return self.sick
+        """Whether the new image counts as bad: sick, or taken back for a reason of its own."""
+        back = self.deployment.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED)
+        return self.sick or (back and not self.untaken)
 
     @property
     def touched(self) -> frozenset[str]:

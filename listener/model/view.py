@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from listener.model.base import Noun
-from listener.model.deployment import State, Trigger
+from listener.model.deployment import State
 from listener.model.tag_policy import TagPolicy
 from listener.model.target import ComposeService
 
@@ -17,9 +17,6 @@ class LastDeployment(Noun):
     """The newest deployment as a target's view shows it."""
 
     id: str
-    trigger: Trigger | None = None
-    tag: str | None = None
-    to_digest: str | None = None
     state: State
     reason: str | None = None
     finished_at: datetime | None = None

@@ -157,9 +157,6 @@ def _last(last: LastDeployment | None) -> Json | None:
         return None
     return {
         "id": last.id,
-        "trigger": last.trigger.value if last.trigger is not None else None,
-        "tag": last.tag,
-        "to_digest": last.to_digest,
         "state": last.state.value,
         "reason": last.reason,
         "finished_at": _moment(last.finished_at),

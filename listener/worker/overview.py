@@ -169,7 +169,7 @@ class Overview:
     async def _view(self, target: Target, ended: bool) -> TargetView:
         """What is shown of a target; the same object while nothing of it changes."""
         memory = await self.memory(target.name)
-        last = await self._last_of(target.name)
+        last = await self.last(target.name)
         pause = self.pauses.get(target.name)
         waiting = self._lanes.waiting(target.name)
         held = waiting.reason if waiting is not None else None
@@ -200,13 +200,7 @@ class Overview:
             last_deployment=None
             if last is None
             else LastDeployment(
-                id=last.id,
-                trigger=last.trigger,
-                tag=last.tag,
-                to_digest=last.to_digest,
-                state=last.state,
-                reason=last.reason,
-                finished_at=last.finished_at,
+                id=last.id, state=last.state, reason=last.reason, finished_at=last.finished_at
             ),
         )
 
@@ -219,7 +213,7 @@ class Overview:
             return "paused"
         return "waiting" if self._lanes.waiting(target.name) else "idle"
 
-    async def _last_of(self, target: str) -> Deployment | None:
+    async def last(self, target: str) -> Deployment | None:
         """The newest that has ended, also where it never began."""
         if target not in self._last:
             recent = await self._archive.deployments(target=target, host=self._host, limit=50)

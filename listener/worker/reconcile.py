@@ -18,9 +18,9 @@ from listener.deploy.outcomes import Resolved
 from listener.deploy.wanted import Wanted
 from listener.drivers.errors import EngineAway, EngineError
 from listener.model.auth import CredentialsFault
-from listener.model.deployment import Deployment
+from listener.model.deployment import Deployment, Trigger
 from listener.model.push import Push
-from listener.model.target import Target
+from listener.model.target import Memory, Target
 from listener.registry import LeftAlone, RegistryAway, RegistryFault
 from listener.store import Unavailable
 from listener.worker.admission import Admission, Told, reconcile_deployment
@@ -136,9 +136,16 @@ class Reconcile:
                     away = isinstance(fault, RegistryAway)
                     self._ask_in(target, _LOOK_EVERY if away else _LOG_IN_EVERY)
                 continue
-            if isinstance(found, Resolved):
+            if isinstance(found, Resolved) and not await self._chosen(target, found, memory):
                 missed[target.name] = (deployment, found.digest)
         return missed
+
+    async def _chosen(self, target: Target, found: Resolved, memory: Memory) -> bool:
+        """Whether a person has deployed what runs, over what the tag meant already."""
+        last = await self._overview.last(target.name)
+        by_hand = last is not None and last.trigger is Trigger.MANUAL
+        runs = last is not None and last.to_digest in target.digests
+        return by_hand and runs and any(good.digest == found.digest for good in memory.good)
 
     async def _question(self, target: Target, due: frozenset[_Question]) -> Deployment | None:
         """What to ask the registry for this target, if it is time to ask at all."""

@@ -79,7 +79,7 @@ class Rolling:
         self._members: dict[str, tuple[float, list[str]]] = {}
         self._held: dict[str, tuple[Part, str]] = {}
         self._ending: dict[str, Part] = {}
-        self._asking: dict[str, asyncio.Task[Resolved | Nothing]] = {}
+        self._asking: dict[str, tuple[asyncio.Task[Resolved | Nothing], float]] = {}
 
     async def ask(self, waiting: Deployment, target: Target) -> Go | Later | End:
         """Whether a deployment that waits may begin; ask again while it may not."""
@@ -120,11 +120,13 @@ class Rolling:
         if known and known.deployment == waiting.id and now - known.at < _ASK_REGISTRY_EVERY:
             return known.digest, known.tag
         memory = await self._overview.memory(target.name)
-        asking = self._asking.get(target.name)
-        if asking is None or asking.get_name() != waiting.id:
+        asking, asked = self._asking.get(target.name, (None, now))
+        late = now - asked > _ASK_REGISTRY_EVERY
+        if asking is None or asking.get_name() != waiting.id or (late and asking.done()):
             await self._stop_asking(target.name)
             glance = self._wanted.glance(waiting, target, memory)
-            asking = self._asking[target.name] = asyncio.create_task(glance, name=waiting.id)
+            asking, asked = asyncio.create_task(glance, name=waiting.id), now
+            self._asking[target.name] = asking, asked
         # A registry that hangs holds up this one alone, and nothing else that waits.
         await asyncio.wait({asking}, timeout=_ANSWERS_WITHIN)
         if not asking.done():
@@ -140,11 +142,11 @@ class Rolling:
             facts = {"to_digest": found.digest}
             ended = ended_early(waiting, State.SKIPPED, found.reason)
             return End(ended.model_copy(update=facts))
-        self._found[target.name] = _Found(waiting.id, now, found.digest, found.tag)
+        self._found[target.name] = _Found(waiting.id, asked, found.digest, found.tag)
         return found.digest, found.tag
 
     async def _stop_asking(self, target: str) -> None:
-        asking = self._asking.pop(target, None)
+        asking, _ = self._asking.pop(target, (None, 0.0))
         if asking is not None:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import structlog
 
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 _LONGEST_WAIT = 2.0
 # A registry may keep one of those that wait for a while: the next begins with what is there then.
 _STALE = 1.0
+_AFTER_A_FAULT = 10.0
 # Whatever brings work also wakes.
 _WITHOUT_WORK = 10.0
 
@@ -63,7 +65,6 @@ class Slots:
         self._wake = asyncio.Event()
         self._stopping = False
         self._replacing: str | None = None
-        self._fault: Exception | None = None
 
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration; what runs already is not ended."""
@@ -120,13 +121,7 @@ class Slots:
             await self._overview.remember(target.name, memory)
 
     async def fill(self) -> None:
-        """Starts everything that may start; returns when it is worth looking again.
-
-        Raises RuntimeError where a deployment was left by a fault of ours: whoever begins anew goes
-        on with it, by its journal.
-        """
-        if self._fault is not None:
-            raise RuntimeError("a deployment was left in the middle") from self._fault
+        """Starts everything that may start; returns when it is worth looking again."""
         self._wake.clear()
         pause, seen, listed = _WITHOUT_WORK, dict[str, Target](), 0.0
         if self._lanes.all_waiting():
@@ -206,15 +201,9 @@ class Slots:
     async def _run(self, journal: Journal) -> None:
         name = journal.target.name
         try:
-            memory = await self._runner.insist(lambda: self._overview.memory(name))
-            done, memory = await self._runner.run(journal, memory)
-            await self._end(done, final_memory(done, memory))
-        except LeaseLost:
-            # The tasks that read find out too, and end the tenure.
-            log.warning("deployment left to the new worker", deployment=journal.deployment.id)
-        except Exception as fault:
-            log.exception("a fault of this program", deployment=journal.deployment.id)
-            self._fault = fault
+            while not await self._ran(journal):
+                await asyncio.sleep(_AFTER_A_FAULT)
+                journal = await self._runner.insist(partial(self._saved, journal))
         finally:
             # The next one for this target may have begun already: its entry stays.
             if self._tasks.get(name) is asyncio.current_task():
@@ -222,6 +211,28 @@ class Slots:
                 if self._replacing == name:
                     self._replacing = None
             self.wake()
+
+    async def _ran(self, journal: Journal) -> bool:
+        """Runs it to its end; False after a fault of ours, by which a swap must not stay half done:
+        then it is worth another try.
+        """
+        name = journal.target.name
+        try:
+            memory = await self._runner.insist(lambda: self._overview.memory(name))
+            done, memory = await self._runner.run(journal, memory)
+            await self._end(done, final_memory(done, memory))
+        except LeaseLost:
+            # The tasks that read find out too, and end the tenure.
+            log.warning("deployment left to the new worker", deployment=journal.deployment.id)
+        except Exception:
+            log.exception("a fault of this program", deployment=journal.deployment.id)
+            return self._lanes.running(name) != journal.deployment.id
+        return True
+
+    async def _saved(self, journal: Journal) -> Journal:
+        """It as it was saved last."""
+        saved = {one.deployment.id: one for one in await self._runner.journals()}
+        return saved.get(journal.deployment.id, journal)
 
     async def _end(self, done: Journal, memory: Memory) -> None:
         ended = done.deployment

@@ -68,9 +68,6 @@ async def test_a_target_has_every_field_of_the_contract(http: ClientSession, pan
         "reason": None,
         "last_deployment": {
             "id": "x",
-            "trigger": None,
-            "tag": None,
-            "to_digest": None,
             "state": "succeeded",
             "reason": None,
         },

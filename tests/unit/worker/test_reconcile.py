@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from listener.drivers.errors import EngineAway
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, Trigger, new_deployment_id
 from listener.model.tag_policy import TagPolicy
-from listener.model.target import Memory, Target, TargetSettings
+from listener.model.target import Good, Memory, Target, TargetSettings
 from listener.worker import reconcile as module
 from listener.worker.admission import Admission
 from listener.worker.lanes import Lanes
@@ -38,6 +39,8 @@ class Host:
     def __init__(self, stale: int) -> None:
         self.stale, self.asked = stale, 0
         self.busy: str | None = None
+        self.before: Deployment | None = None
+        self.good: tuple[Good, ...] = ()
         self.queued: list[Deployment] = []
         whole = cast(Any, self)
         lanes, overview = cast(Lanes, whole), cast(Overview, whole)
@@ -50,7 +53,7 @@ class Host:
         return [WEB]
 
     async def memory(self, _: str) -> Memory:
-        return Memory()
+        return Memory(good=self.good)
 
     async def glance(self, *_: object) -> Resolved | Nothing:
         self.asked += 1
@@ -63,6 +66,9 @@ class Host:
 
     def waiting(self, _: str) -> Deployment | None:
         return self.queued[-1] if self.queued else None
+
+    async def last(self, _: str) -> Deployment | None:
+        return self.before
 
     async def missed(self, deployment: Deployment) -> None:
         self.queued.append(deployment)
@@ -127,6 +133,24 @@ async def test_a_question_that_an_engine_away_left_open_is_asked_soon(
         await host.reconcile.look()
     await host.reconcile.look()
     assert [found.trigger for found in host.queued] == [Trigger.RECONCILE]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "knows", "missed"),
+    [(Trigger.MANUAL, True, 0), (Trigger.MANUAL, False, 1), (Trigger.PUSH, True, 1)],
+)
+async def test_what_a_person_deployed_over_what_the_tag_meant_stays(
+    monkeypatch: pytest.MonkeyPatch, trigger: Trigger, knows: bool, missed: int
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_WITHIN", 0.0)
+    host = Host(stale=0)
+    hourly = WEB.model_copy(update={"settings": TargetSettings(reconcile="1h")})
+    host.seen = (hourly,)
+    monkeypatch.setattr(host, "targets", lambda: asyncio.sleep(0, [hourly]))
+    host.before = skipped().model_copy(update={"trigger": trigger, "to_digest": OLD})
+    host.good = (Good(digest=NEW, at=utc_now()),) if knows else ()
+    await host.reconcile.look()
+    assert (host.asked, len(host.queued)) == (1, missed)
 
 
 async def test_while_another_deployment_runs_nobody_asks() -> None:
