@@ -45,7 +45,10 @@ def test_policies_take_what_fits_and_leave_the_rest(world: World) -> None:
     # An older version is pushed late: it fits, and is not what runs best.
     world.push("semver", Release("old"), tag="1.4.1")
     wait_for(
-        lambda: "already runs" in str(world.listener.deployments(world.name("semver"))[0]),
+        lambda: (
+            "1.4.1 is older than 1.5.0, which runs"
+            in str(world.listener.deployments(world.name("semver"))[0])
+        ),
         "the older version is skipped",
     )
     assert history(world, "semver") == ["succeeded"]
