@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from listener.model.base import utc_now
-from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
+from listener.model.deployment import Deployment, State
 from listener.model.target import Memory, Pause, Target, TargetSettings
 from listener.model.view import HostView, TargetView
 from listener.telemetry import Metrics
 from listener.worker.overview import Overview
+from tests.unit.conftest import a_deployment
 
 
 def target(name: str) -> Target:
@@ -75,18 +76,8 @@ async def test_what_ended_without_having_run_is_the_last_deployment() -> None:
     await parts.show("web")
     await parts.show("web")
     assert len(parts.shown) == 1, "nothing has changed"
-    now = utc_now()
-    parts.unrun = Deployment(
-        id=new_deployment_id(now),
-        target="web",
-        host="h1",
-        trigger=Trigger.PUSH,
-        image="docker.io/team/web",
-        state=State.FAILED,
-        reason="the registry refused",
-        queued_at=now,
-        finished_at=now,
-    )
+    refused = {"state": State.FAILED, "reason": "the registry refused", "finished_at": utc_now()}
+    parts.unrun = a_deployment(**refused)
     await parts.show("web")
     ((view,),) = parts.shown[1:]
     assert view.last_deployment is not None

@@ -9,8 +9,7 @@ import pytest
 
 from listener.config import Settings
 from listener.deploy.runner import Runner
-from listener.model.base import utc_now
-from listener.model.deployment import Deployment, Trigger, new_deployment_id
+from listener.model.deployment import Deployment
 from listener.model.journal import Journal
 from listener.model.target import Memory, Pause, Target, TargetSettings
 from listener.store import Unavailable
@@ -18,6 +17,7 @@ from listener.telemetry import Metrics
 from listener.worker import slots as module
 from listener.worker.rolling import Go
 from listener.worker.slots import Slots
+from tests.unit.conftest import a_deployment
 
 
 def web(**settings: Any) -> Target:
@@ -28,15 +28,7 @@ class Host:
     """A host on which one push waits; what its engine lists differs from look to look."""
 
     def __init__(self, *looks: list[Target]) -> None:
-        now = utc_now()
-        self.push = Deployment(
-            id=new_deployment_id(now),
-            target="web",
-            host="h1",
-            trigger=Trigger.PUSH,
-            image="docker.io/web",
-            queued_at=now,
-        )
+        self.push = a_deployment()
         self.looks = list(looks)
         self.pauses: dict[str, Pause] = {}
         self.held: list[str] = []
