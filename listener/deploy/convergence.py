@@ -51,7 +51,9 @@ def look(service: Service, tasks: Sequence[Task], image: str) -> Look:
     due = [task for task in current if task.desired == "running"]
     ours = [task for task in current if task.image == image]
     runners = frozenset(task.id for task in ours if task.runs)
-    wanted = len(due) if service.replicas is None else service.replicas
+    # One that a restart delays shall run as well: a global service wants one on each of its nodes.
+    nodes = {task.node or task.id for task in current}
+    wanted = len(nodes) if service.replicas is None else service.replicas
     # An earlier try of the same image may have left ended tasks behind.
     since = service.update_began or "unknown"
     ended = [task for task in tasks if task.image == image and task.ended and task.created >= since]

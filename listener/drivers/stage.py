@@ -22,6 +22,7 @@ from listener.model.journal import Journal, NewContainer, OldContainer
 
 _ENGINE_PATIENCE = 10
 _RECALL_WITHIN = 1.0
+_NAME_LOOKS, _BETWEEN_LOOKS = 100, 0.1
 
 
 class ReplacedError(Exception):
@@ -167,9 +168,11 @@ class Stage:
         await self.engine.remove(inspect["Id"], volumes=volumes, force=True)
 
     async def move_away(self, inspect: Mapping[str, Any], name: str) -> None:
-        """Gives a container the name of one that stands beside the target."""
+        """Gives a container the name of one beside the target; fine where it is gone."""
         try:
             await self.engine.rename(inspect["Id"], name)
+        except NotFound:
+            return
         except Conflict:
             raise
         except EngineError:
@@ -179,11 +182,20 @@ class Stage:
             await self.engine.rename(inspect["Id"], name)
 
     async def take_name(self, container: str, name: str) -> None:
-        """Gives a container the target's name; raises CannotSwapError where another has it."""
-        try:
-            await self.engine.rename(container, name)
-        except Conflict as problem:
-            raise CannotSwapError(f"another container took the name {name}: {problem}") from None
+        """Gives a container the target's name; raises CannotSwapError where another has it.
+
+        The engine keeps a name from before a container is seen until after it is gone: that is
+        waited for.
+        """
+        for left in reversed(range(_NAME_LOOKS)):
+            try:
+                await self.engine.rename(container, name)
+                break
+            except Conflict as problem:
+                if not left or await self.find(name) is not None:
+                    said = f"another container took the name {name}: {problem}"
+                    raise CannotSwapError(said) from None
+            await asyncio.sleep(_BETWEEN_LOOKS)
 
     async def connected(self, inspect: Mapping[str, Any] | None) -> list[str]:
         """The networks that a container is on, or will be on when it starts.

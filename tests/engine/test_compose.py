@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import time
+import signal
 from typing import Any
 
 import pytest
 
 from lab.compose import Project
+from lab.events import Events
 from listener.demo import ship
 from listener.demo.app import Behaviour, Check, Release, digest_of
 from listener.demo.engine import LABEL
-from listener.demo.process import program
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
@@ -73,30 +71,23 @@ class Answering:
 
     def __init__(self, shop: Project) -> None:
         self._shop = shop
-        self._said = shop.directory / "events"
+        mine = f"label=com.docker.compose.project={shop.name}"
+        file = shop.directory / "events"
+        self._events = Events(shop.world.engine, file, "{{.ID}} {{.Action}}", mine)
 
     def __enter__(self) -> Answering:
         self._ready = set(self._shop.containers().values())
-        wanted = ("type=container", f"label=com.docker.compose.project={self._shop.name}")
-        filters = [part for one in wanted for part in ("--filter", one)]
-        since, shape = ("--since", f"{time.time():.3f}"), ("--format", "{{.ID}} {{.Action}}")
-        with self._said.open("wb") as out:
-            self._stream = subprocess.Popen(
-                [program("docker"), "events", *since, *filters, *shape],
-                stdout=out,
-                env={**os.environ, **self._shop.world.engine.env},
-            )
+        self._events.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.terminate()
-        self._stream.wait()
+        self._events.__exit__()
 
     def fewest(self) -> int:
         """The least number since the beginning."""
         now = set(self._ready)
         fewest = len(now)
-        for line in self._said.read_text().splitlines():
+        for line in self._events.lines():
             container, _, action = line.partition(" ")
             if action == "health_status: healthy":
                 now.add(container)
@@ -254,11 +245,16 @@ def test_what_was_stopped_with_it_runs_again_where_a_stranger_takes_its_place(
         timeout=60,
     )
     assert not world.engine.inspect(follows)["State"]["Running"]
-    world.engine.docker("rm", "-f", web)
-    world.engine.docker(
-        *("run", "-d", "--name", web, "--label", f"{LABEL}={world.session}"),
-        *("--entrypoint", "/bin/busybox", world.image("parts"), "sleep", "3600"),
-    )
+    # Held still, the listener does not take the name back before somebody else has it.
+    world.listener.signal(signal.SIGSTOP)
+    try:
+        world.engine.docker("rm", "-f", web)
+        world.engine.docker(
+            *("run", "-d", "--name", web, "--label", f"{LABEL}={world.session}"),
+            *("--entrypoint", "/bin/busybox", world.image("parts"), "sleep", "3600"),
+        )
+    finally:
+        world.listener.signal(signal.SIGCONT)
     failed = world.listener.deployment_of(world.name("web"), digest, timeout=60)
     assert failed["state"] == "failed"
     assert f"in the place of {web}" in failed["reason"]

@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from stories import history
 
 from lab.contained import APP, Contained
+from lab.events import Events
 from listener.demo.app import Behaviour, Check, Release
 from listener.demo.engine import LABEL, EngineTrouble
 from listener.demo.waiting import wait_for
@@ -111,8 +113,8 @@ def test_a_helper_that_is_killed_goes_on(contained: Contained, mark: str) -> Non
     world = contained.world
     contained.begin()
 
-    digest = contained.push("2")
-    _kill_helper_once(world, lambda: any(f".{mark}-" in one for one in world.leftovers(APP)))
+    with _killed_helper(world, mark):
+        digest = contained.push("2")
 
     done = world.listener.deployment_of(contained.name, digest, timeout=_LONG)
     assert done["state"] == "succeeded", done
@@ -124,8 +126,8 @@ def test_a_helper_that_is_killed_on_the_way_back_goes_on(contained: Contained) -
     world = contained.world
     contained.begin()
 
-    digest = contained.push("2", check=("-c", "raise SystemExit('not well')"))
-    _kill_helper_once(world, lambda: any(".bad-" in one for one in world.leftovers(APP)))
+    with _killed_helper(world, "bad"):
+        digest = contained.push("2", check=("-c", "raise SystemExit('not well')"))
 
     done = world.listener.deployment_of(contained.name, digest, timeout=_LONG)
     assert done["state"] == "rolled_back", done
@@ -276,11 +278,21 @@ def _helpers(world: World) -> list[str]:
     return [name for name in world.engine.containers(world.session) if name == helper_of(world)]
 
 
-def _kill_helper_once(world: World, when: Callable[[], bool]) -> None:
-    """SIGKILL to the helper as soon as `when`; so quick that it is in the middle of an act."""
-    wait_for(when, "the helper is that far", timeout=60, every=0.02)
-    try:
-        pid = world.engine.inspect(helper_of(world))["State"]["Pid"]
-    except EngineTrouble:
-        pytest.fail("the helper had ended before it could be killed")
+@contextmanager
+def _killed_helper(world: World, mark: str) -> Iterator[None]:
+    """SIGKILL to the helper after this block, as soon as a container has the name with `mark`."""
+    named = f"{world.name(APP)}.{mark}-"
+    with Events(world.engine, world.directory / "events", "{{.Actor.Attributes.name}}") as events:
+        yield
+        wait_for(
+            lambda: any(name.startswith(named) for name in events.lines()),
+            f"a container is called {named}…",
+            timeout=_LONG,
+            every=0.01,
+        )
+        try:
+            pid = world.engine.inspect(helper_of(world))["State"]["Pid"]
+        except EngineTrouble:
+            pid = 0
+    assert pid, "the helper had ended before it could be killed"
     os.kill(pid, signal.SIGKILL)

@@ -22,11 +22,18 @@ def service(status: str | None = "updating", *, replicas: int | None = 2) -> Ser
 
 
 def task(
-    image: str, state: str = "running", desired: str = "running", *, at: int = 20, **status: Any
+    image: str,
+    state: str = "running",
+    desired: str = "running",
+    *,
+    at: int = 20,
+    node: str = "",
+    **status: Any,
 ) -> Task:
     return Task(
         {
             "ID": f"{image}-{state}-{at}",
+            "NodeID": node,
             "CreatedAt": f"2026-01-01T00:00:{at:02}Z",
             "DesiredState": desired,
             "Spec": {"ContainerSpec": {"Image": image}},
@@ -48,6 +55,18 @@ def test_settled_only_when_all_tasks_run_the_image_and_no_other_does() -> None:
 def test_a_global_service_wants_what_its_nodes_want() -> None:
     seen = look(service(replicas=None), [task(NEW), task(NEW, "pending", at=21)], NEW)
     assert (seen.wanted, seen.running, seen.settled) == (2, 1, False)
+
+
+def test_a_node_whose_task_waits_for_its_restart_is_not_forgotten() -> None:
+    here, there = task(NEW, node="here"), task(NEW, "ready", "ready", at=21, node="there")
+    seen = look(service("rollback_completed", replicas=None), [here, there], NEW)
+    assert (seen.wanted, seen.running, seen.settled) == (2, 1, False)
+
+
+def test_a_global_service_that_starts_the_new_ones_first_wants_one_on_each_node() -> None:
+    both = [task(OLD, node="here"), task(NEW, "starting", "ready", at=21, node="here")]
+    seen = look(service(replicas=None), both, NEW)
+    assert (seen.wanted, seen.running, seen.settled) == (1, 0, False)
 
 
 def test_tasks_of_an_earlier_try_are_no_reason() -> None:

@@ -1,0 +1,55 @@
+"""The engine keeps a name though nobody is seen to have it: in a creation, and in a removal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from listener.drivers.current import CannotSwapError
+from listener.drivers.engine import Engine
+from listener.drivers.errors import Conflict, NotFound
+from listener.drivers.stage import Stage
+
+
+class Bench:
+    """An engine that answers each rename with the next of `answers`; `holder` is seen last."""
+
+    def __init__(self, answers: Sequence[Exception | None], holder: str | None = None) -> None:
+        self.answers, self.holder = list(answers), holder
+        self.looks = 0
+
+    async def rename(self, container: str, name: str) -> None:
+        answer = self.answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    async def inspect_container(self, ref: str) -> dict[str, Any]:
+        self.looks += 1
+        if self.holder is None or self.answers:
+            raise NotFound(404, f"no such container {ref}")
+        return {"Id": self.holder, "Name": f"/{ref}", "State": {"Status": "created"}}
+
+
+IN_USE = Conflict(409, "the name is already in use")
+
+
+async def test_a_name_that_nobody_is_seen_to_have_is_waited_for() -> None:
+    bench = Bench([IN_USE, IN_USE, None])
+    await Stage(cast("Engine", bench)).take_name("id", "web")
+    assert bench.answers == []
+
+
+async def test_somebody_who_is_seen_only_after_the_refusal_has_it() -> None:
+    bench = Bench([IN_USE, IN_USE], holder="stranger")
+    with pytest.raises(CannotSwapError, match=r"another container took the name web: .*in use"):
+        await Stage(cast("Engine", bench)).take_name("id", "web")
+    assert bench.looks == 2
+
+
+async def test_one_that_was_removed_meanwhile_needs_no_other_name() -> None:
+    bench = Bench([NotFound(404, "no such container")])
+    inspect = {"Id": "id", "Name": "/web", "State": {"Status": "exited"}}
+    await Stage(cast("Engine", bench)).move_away(inspect, "web.bad-7f3a9c1e")
+    assert bench.answers == []
