@@ -2,7 +2,8 @@
 
 The journal names the act that is announced; `advance` takes what came of it and names the next
 one, or ends the deployment. Every act may be repeated, so after a kill the announced act is done
-again. A rollback that fails is never rolled back: it ends loudly and the target pauses.
+again. A rollback that fails is never rolled back: it ends loudly and the target pauses, once those
+that were replaced together with it are back.
 
     the route ─▶ … ─▶ COMMIT ─▶ succeeded
        │
@@ -20,7 +21,6 @@ of all that are under way, then that of those before them, the newest first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,8 +43,16 @@ from listener.deploy.outcomes import (
 )
 from listener.deploy.route import EACH, WAY_BACK, route, state_of, untouched
 from listener.deploy.steps import finish_step, of_which, success
-from listener.model.deployment import Deployment, State, Step
-from listener.model.journal import Journal, NewContainer, Phase, Swap
+from listener.deploy.turns import (
+    amended,
+    ended,
+    go,
+    renewed,
+    take_back_the_last,
+    take_back_the_others,
+)
+from listener.model.deployment import State, Step
+from listener.model.journal import Journal, Phase
 
 
 def begin(journal: Journal, now: datetime) -> Journal:
@@ -67,15 +75,15 @@ def advance(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     match outcome:
         case Nothing(reason, digest):
             facts = {"to_digest": digest or journal.deployment.to_digest}
-            return _end(_with(journal, deployment=facts), State.SKIPPED, reason, now)
+            return ended(amended(journal, deployment=facts), State.SKIPPED, reason, now)
         case Overtaken(by):
-            return _end(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
+            return ended(journal, State.SUPERSEDED, f"overtaken by deployment {by}", now)
         case Replaced(reason, container):
             because = f"{journal.verdict}; {reason}" if journal.verdict else reason
             mine = journal.led_by(container)
-            return _go(mine, Phase.STEP_ASIDE, verdict=because)
+            return go(mine, Phase.STEP_ASIDE, verdict=because)
         case Gone():
-            return _go(journal, Phase.REVIVE)
+            return go(journal, Phase.REVIVE)
         case Helped(told):
             return _go_on(journal, told)
         case Faulted():
@@ -90,38 +98,38 @@ def _forward(journal: Journal, outcome: Outcome, now: datetime) -> Journal:
     """What was found is kept, and the next act on the way is announced."""
     match outcome:
         case Resolved(digest, tag):
-            return _next(_with(journal, deployment={"to_digest": digest, "tag": tag}), now)
+            return _next(amended(journal, deployment={"to_digest": digest, "tag": tag}), now)
         case Planned() if journal.phase is Phase.NEXT:
             plan = _planned(outcome)
-            return _go(journal, Phase.CREATE, swapped=journal.swaps, baseline=None, **plan)
+            return go(journal, Phase.CREATE, swapped=journal.swaps, baseline=None, **plan)
         case Planned():
             facts = {"from_digest": outcome.old.digest}
             plan = _planned(outcome)
             if journal.deployment.dry_run:
-                told = _with(journal, deployment={**facts, "plan": outcome.plan}, **plan)
-                return _end(told, State.SKIPPED, "a dry run: nothing was changed", now)
-            return _next(_with(journal, deployment=facts, **plan), now)
+                told = amended(journal, deployment={**facts, "plan": outcome.plan}, **plan)
+                return ended(told, State.SKIPPED, "a dry run: nothing was changed", now)
+            return _next(amended(journal, deployment=facts, **plan), now)
         case Pulled(image_id, _, source):
             made = [
-                swap.model_copy(update={"new": _new(swap, image_id=image_id)})
+                swap.model_copy(update={"new": renewed(swap, image_id=image_id)})
                 for swap in journal.batch
             ]
             pulled = journal.with_batch(made)
-            return _next(_with(pulled, deployment={"source": source}), now)
+            return _next(amended(pulled, deployment={"source": source}), now)
         case Created(container_id, _):
-            return _next(_with(journal, new=_new(journal.current, id=container_id)), now)
+            return _next(amended(journal, new=renewed(journal.current, id=container_id)), now)
         case Started(baseline, gap_seconds):
             gap = {} if journal.phase is Phase.BOOT else _longest_gap(journal, gap_seconds)
-            return _next(_with(journal, deployment=gap, baseline=baseline), now)
+            return _next(amended(journal, deployment=gap, baseline=baseline), now)
         case Revived(container_id, image_id, digest, _):
             facts = {"id": container_id, "image_id": image_id, "digest": digest}
             old = journal.old.model_copy(update=facts) if journal.old else None
             before, verdict = journal.deployment.from_digest, journal.verdict
             if digest != before:
                 verdict = f"{verdict}; back to {digest}, since {before} is nowhere to be found"
-            return _next(_with(journal, old=old, verdict=verdict), now)
+            return _next(amended(journal, old=old, verdict=verdict), now)
         case Committed(_, _, advice) if advice and journal.verdict is None:
-            return _end(journal, State.SUCCEEDED, f"{success(journal)}; {advice}", now)
+            return ended(journal, State.SUCCEEDED, f"{success(journal)}; {advice}", now)
         case _:
             return _next(journal, now)
 
@@ -135,7 +143,7 @@ def _go_on(journal: Journal, told: Journal) -> Journal:
         "logs": deployment.logs,
     }
     known = {name: getattr(told, name) for name in _HELPED}
-    return _go(journal, told.phase, deployment=facts, **known)
+    return go(journal, told.phase, deployment=facts, **known)
 
 
 def _planned(plan: Planned) -> dict[str, Any]:
@@ -151,49 +159,38 @@ def _next(journal: Journal, now: datetime) -> Journal:
     match journal.phase:
         case Phase.COMMIT if journal.verdict is not None:
             reason = f"{journal.verdict}; left as it is, since rollback is off for this target"
-            return _end(journal, State.FAILED, reason, now)
+            return ended(journal, State.FAILED, reason, now)
         case Phase.COMMIT:
-            return _end(journal, State.SUCCEEDED, success(journal), now)
+            return ended(journal, State.SUCCEEDED, success(journal), now)
         case Phase.NEXT:
-            journal = _with(journal, pending=())
+            journal = amended(journal, pending=())
             restarts = Phase.RESTART in route(journal)
-            return _go(journal, Phase.RESTART if restarts else Phase.COMMIT)
-        case Phase.STEP_ASIDE if len(journal.batch) > 1:
-            return _take_back_the_others(journal)
-        case Phase.DISCARD | Phase.STEP_ASIDE | Phase.CLEAN if journal.swapped:
-            return _take_back_the_last(journal)
-        case Phase.DISCARD | Phase.STEP_ASIDE:
-            return _end(journal, State.FAILED, journal.verdict or "given up", now)
-        case Phase.REVIVE:
-            return _go(journal, Phase.REVERT)
-        case Phase.REVERT if journal.old is None or journal.old.was_running:
-            return _go(journal, Phase.REVERT_WATCH)
-        case Phase.REVERT | Phase.REVERT_WATCH:
-            return _go(journal, Phase.CLEAN)
-        case Phase.CLEAN:
-            state = State.FAILED if journal.untaken else State.ROLLED_BACK
-            return _end(journal, state, journal.verdict or "taken back", now)
+            return go(journal, Phase.RESTART if restarts else Phase.COMMIT)
+        case phase if phase in _BACK:
+            return _next_back(journal, now)
     way = route(journal)
-    return _go(journal, way[way.index(journal.phase) + 1])
+    return go(journal, way[way.index(journal.phase) + 1])
 
 
-def _take_back_the_last(journal: Journal) -> Journal:
-    """The way back of the container that was swapped before the one that is back by now."""
-    # One that could not be made, or has a stranger in its place, says nothing of the image.
-    blameless = journal.phase is not Phase.CLEAN and not journal.sick
-    return _go(
-        journal.with_batch(journal.swapped[-1:]),
-        Phase.REVERT,
-        swapped=journal.swapped[:-1],
-        pending=(),
-        untaken=journal.untaken or blameless,
-    )
-
-
-def _take_back_the_others(journal: Journal) -> Journal:
-    """The way back of those that were replaced together with one that is a stranger's now."""
-    others = journal.with_batch((*journal.ahead, *journal.behind))
-    return _go(others, Phase.REVERT, pending=(), untaken=journal.untaken or not journal.sick)
+def _next_back(journal: Journal, now: datetime) -> Journal:
+    match journal.phase:
+        case Phase.STEP_ASIDE if len(journal.batch) > 1:
+            return take_back_the_others(journal)
+        case Phase.STEP_ASIDE | Phase.CLEAN if journal.stranded:
+            return _stays(journal, journal.verdict or "given up", now)
+        case Phase.DISCARD | Phase.STEP_ASIDE | Phase.CLEAN if journal.swapped:
+            return take_back_the_last(journal)
+        case Phase.DISCARD | Phase.STEP_ASIDE:
+            return ended(journal, State.FAILED, journal.verdict or "given up", now)
+        case Phase.REVIVE:
+            return go(journal, Phase.REVERT)
+        case Phase.REVERT if journal.old is None or journal.old.was_running:
+            return go(journal, Phase.REVERT_WATCH)
+        case Phase.REVERT | Phase.REVERT_WATCH:
+            return go(journal, Phase.CLEAN)
+        case _:
+            state = State.FAILED if journal.untaken else State.ROLLED_BACK
+            return ended(journal, state, journal.verdict or "taken back", now)
 
 
 def _longest_gap(journal: Journal, gap: float | None) -> dict[str, object]:
@@ -208,6 +205,7 @@ _HELPED = ("old", "new", "baseline", "verdict", "sick", "sick_kind", "untaken")
 _OWN_FAULTS = {Phase.AFTER_START: "release"}
 _NOTHING_MADE = (Phase.RESOLVE, Phase.PLAN, Phase.PULL)
 _NEW_SERVES = (Phase.DISARM, Phase.WATCH, Phase.AFTER_START, Phase.RESTART)
+_BACK = (*WAY_BACK, Phase.DISCARD, Phase.STEP_ASIDE)
 # An update that faults was refused as a whole.
 _NO_WAY_BACK = (*_NOTHING_MADE, Phase.UPDATE, Phase.DISCARD, Phase.COMMIT, Phase.STEP_ASIDE)
 
@@ -215,32 +213,52 @@ _NO_WAY_BACK = (*_NOTHING_MADE, Phase.UPDATE, Phase.DISCARD, Phase.COMMIT, Phase
 def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
     reason = fault.reason
     if journal.phase in WAY_BACK:
-        because = f"{journal.verdict}; taking it back failed too: {reason}"
-        unreverted = journal.behind if journal.phase in (Phase.REVERT, Phase.REVIVE) else ()
-        if left := [swap.called for swap in (*journal.swapped, *unreverted) if swap.called]:
-            because += f"; the new version is left in {', '.join(left)}"
-        helps = f"; what helps: {fault.remedy}" if fault.remedy else ""
-        return _end(journal, State.ROLLBACK_FAILED, because + helps, now)
+        return _not_back(journal, fault, now)
     if journal.phase in _NO_WAY_BACK:
         if journal.phase is Phase.DISCARD and journal.behind:
             return _next(journal, now)
         if journal.phase is Phase.STEP_ASIDE and len(journal.batch) > 1:
-            return _take_back_the_others(journal)
+            return take_back_the_others(journal)
+        if journal.stranded:
+            return _stays(journal, f"{journal.verdict}; {reason}", now)
         if journal.swapped and journal.phase is not Phase.COMMIT:
-            return _take_back_the_last(journal)
-        return _end(journal, State.FAILED, reason, now)
+            return take_back_the_last(journal)
+        return ended(journal, State.FAILED, reason, now)
     if journal.phase is Phase.NEXT:
-        return _go(journal, Phase.REVERT, verdict=reason, untaken=True)
+        return go(journal, Phase.REVERT, verdict=reason, untaken=True)
     reason = of_which(journal, reason)
     kind = _OWN_FAULTS.get(journal.phase)
     facts: dict[str, Any] = {"verdict": reason, "sick": kind is not None, "sick_kind": kind}
     journal = journal.led_by(None)
     if untouched(journal):
-        return _go(journal, Phase.DISCARD, **facts)
+        return go(journal, Phase.DISCARD, **facts)
     if journal.phase in _NEW_SERVES and not journal.target.settings.rollback:
-        return _go(journal, Phase.COMMIT, **facts)
+        return go(journal, Phase.COMMIT, **facts)
     untaken = journal.phase is Phase.BEFORE_STOP
-    return _go(journal, Phase.REVERT, **facts, untaken=untaken)
+    return go(journal, Phase.REVERT, **facts, untaken=untaken)
+
+
+def _not_back(journal: Journal, fault: Faulted, now: datetime) -> Journal:
+    """One cannot be taken back: those that were replaced together with it are, all the same."""
+    undone = journal.phase in (Phase.REVERT, Phase.REVIVE)
+    others = (*journal.ahead, *journal.behind)
+    it = journal.current.called if undone and others else "it"
+    helps = f"; what helps: {fault.remedy}" if fault.remedy else ""
+    because = f"{journal.verdict}; taking {it} back failed too: {fault.reason}{helps}"
+    if not undone or not others:
+        return _stays(journal, because, now)
+    facts: dict[str, Any] = {"verdict": because, "stranded": True}
+    if journal.behind:
+        return go(journal.with_batch(others, at=len(journal.ahead)), Phase.REVERT, **facts)
+    last = journal.with_batch(others, at=len(others) - 1)
+    return _next(go(last, Phase.REVERT, **facts), now)
+
+
+def _stays(journal: Journal, because: str, now: datetime) -> Journal:
+    """The end of a rollback that failed: those that have proven themselves stay as they run."""
+    if left := [swap.called for swap in journal.swapped if swap.called]:
+        because += f"; the new version is left in {', '.join(left)}"
+    return ended(journal, State.ROLLBACK_FAILED, because, now)
 
 
 def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
@@ -255,36 +273,8 @@ def _sick(journal: Journal, sick: Sick, now: datetime) -> Journal:
     facts = {"verdict": verdict, "sick": not well, "sick_kind": sick.kind, "untaken": well}
     logs = {"logs": sick.logs}
     if untouched(journal):
-        return _go(journal, Phase.DISCARD, deployment=logs, **facts)
+        return go(journal, Phase.DISCARD, deployment=logs, **facts)
     unserved = sick.kind == "start_error" and journal.target.driver != "swarm"
     if journal.target.settings.rollback or sick.returning or unserved:
-        return _go(journal, Phase.REVERT, deployment=logs, **facts)
-    return _go(journal, Phase.COMMIT, deployment=logs, **facts)
-
-
-def _go(
-    journal: Journal,
-    phase: Phase,
-    *,
-    deployment: Mapping[str, object] | None = None,
-    **facts: object,
-) -> Journal:
-    return _with(journal, deployment=deployment, phase=phase, **facts)
-
-
-def _with(
-    journal: Journal, *, deployment: Mapping[str, object] | None = None, **facts: object
-) -> Journal:
-    changed: Deployment = journal.deployment.model_copy(update=dict(deployment or {}))
-    return journal.model_copy(update={"deployment": changed, **facts})
-
-
-def _new(swap: Swap, **facts: object) -> NewContainer:
-    if swap.new is None:
-        raise ValueError("there is no plan yet")
-    return swap.new.model_copy(update=facts)
-
-
-def _end(journal: Journal, state: State, reason: str, now: datetime) -> Journal:
-    facts = {"state": state, "reason": reason, "finished_at": now}
-    return journal.model_copy(update={"deployment": journal.deployment.model_copy(update=facts)})
+        return go(journal, Phase.REVERT, deployment=logs, **facts)
+    return go(journal, Phase.COMMIT, deployment=logs, **facts)

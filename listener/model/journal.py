@@ -121,6 +121,7 @@ class Journal(Noun):
     the new container, once one did; `sick` says that its health did, so that its digest is bad, and
     `sick_kind` what was wrong, as the outcomes name it.
     `untaken` says that the way back ends as failed: nothing was wrong with the new image.
+    `stranded` says that one of several could not be taken back: so it ends as rollback_failed.
     Of a service with several containers, `swapped` are those that have proven themselves, oldest
     first, and `pending` the names of those that are still to be replaced. Of those that are
     replaced together with the one under way, the announced act was done for the ones `ahead` of it
@@ -140,6 +141,7 @@ class Journal(Noun):
     sick: bool = False
     sick_kind: Annotated[str | None, Field(exclude_if=lambda kind: kind is None)] = None
     untaken: bool = False
+    stranded: Annotated[bool, Field(exclude_if=lambda stranded: not stranded)] = False
     neighbours: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     swapped: tuple[Swap, ...] = ()

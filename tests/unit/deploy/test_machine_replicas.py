@@ -195,13 +195,41 @@ def test_a_batch_is_back_before_any_of_it_is_watched_and_the_sick_one_is_named()
     assert toys.states == [OLD] * 3
 
 
-def test_a_way_back_that_fails_in_a_batch_says_what_is_left() -> None:
-    failing = lambda: Toy(sick=True, faulty=frozenset({Phase.REVERT}))  # noqa: E731
-    toys, saved = fleet(failing, many=3), [fresh()]
+@pytest.mark.parametrize("stuck", NAMES)
+def test_a_way_back_that_fails_in_a_batch_ends_after_that_of_the_others(stuck: str) -> None:
+    def make() -> Fleet:
+        def toy(name: str) -> Toy:
+            faulty = frozenset({Phase.REVERT} if name == stuck else ())
+            return Toy(sick=name == "web-2", faulty=faulty)
+
+        return Fleet({name: toy(name) for name in NAMES}, many=3)
+
+    total = run(make(), [fresh()], kill_at=0)  # type: ignore[arg-type]
+    for kill_at in range(1, total + 1):
+        toys, saved = make(), [fresh()]
+        with pytest.raises(Killed):
+            run(toys, saved, kill_at)  # type: ignore[arg-type]
+        saved = [Journal.model_validate_json(saved[-1].model_dump_json())]
+        run(toys, saved, kill_at=0)  # type: ignore[arg-type]
+        end = saved[-1].deployment
+        assert end.state is State.ROLLBACK_FAILED
+        assert end.reason is not None
+        assert end.reason.startswith("unhealthy (web-2, one of 3 replicas); ")
+        assert f"taking {stuck} back failed too: revert refused; what helps: " in end.reason
+        states = dict(zip(NAMES, toys.states, strict=True))
+        assert states.pop(stuck) != OLD
+        assert list(states.values()) == [OLD] * 2
+
+
+def test_a_stranger_beside_one_that_cannot_be_taken_back_hides_nothing() -> None:
+    stuck = Toy(sick=True, faulty=frozenset({Phase.REVERT}))
+    toys = Fleet({"web-1": Toy(replaced=Phase.REVERT), "web-2": stuck, "web-3": Toy()}, many=2)
+    saved = [fresh()]
     run(toys, saved, kill_at=0)  # type: ignore[arg-type]
     end = saved[-1].deployment
     assert end.state is State.ROLLBACK_FAILED
-    assert "the new version is left in web-1, web-2" in (end.reason or "")
+    assert "taking web-2 back failed too: revert refused" in (end.reason or "")
+    assert "a stranger is there" in (end.reason or "")
 
 
 @pytest.mark.parametrize("scaled_away", ["", "web-3"])
