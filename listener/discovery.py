@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from listener.config import LabelError, Settings, is_enabled, settings_from_labels
 from listener.drivers.compose import service_of, services_in
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError, NotFound
-from listener.drivers.images import digests_of
+from listener.drivers.errors import EngineError, EngineStuck, NotFound
+from listener.drivers.facts import Facts
 from listener.drivers.listing import eligible, health_of
 from listener.drivers.names import own_name
 from listener.drivers.own import IS_ITSELF, is_own
@@ -36,6 +35,7 @@ class Discovery:
         self._alone = alone
         self._known: dict[tuple[str, ...], Target] = {}
         self._service_names = ServiceNames()
+        self._facts = Facts(engine)
 
     async def targets(self) -> list[Target]:
         """All targets of this host as they are now, by name. Raises EngineAway."""
@@ -179,11 +179,11 @@ class Discovery:
             return known
         container = own_name(own[0])
         try:
-            spelling, image_id, digests = await self._facts(own)
+            spelling, image_id, digests = await self._facts.of(own)
             reference = self._reference(spelling, container)
         except NotFound:
             return self._invalid(name, settings, f"container {container} is gone", own)
-        except EngineError as problem:
+        except (EngineError, EngineStuck) as problem:
             # One wreck must not hide all other targets.
             reason = f"the engine cannot tell what container {container} is: {problem}"
             return self._invalid(name, settings, reason, own)
@@ -246,25 +246,6 @@ class Discovery:
         if target.own and len(target.replicas) > 1:
             return "it is this program itself, which cannot replace more than one container"
         return None
-
-    async def _facts(self, own: Sequence[Summary]) -> tuple[str, str, tuple[str, ...]]:
-        """Spelling, image id and digests of all; a service of which two run has neither of both."""
-        spelling, image_id, digests = await self._facts_of(own[0]["Id"])
-        for other in own[1:]:
-            # One that is scaled away this moment is none to wait for.
-            with suppress(NotFound):
-                if (await self._facts_of(other["Id"]))[:2] != (spelling, image_id):
-                    return spelling, "", ()
-        return spelling, image_id, digests
-
-    async def _facts_of(self, container_id: str) -> tuple[str, str, tuple[str, ...]]:
-        """Of one container; the list shows an id where the tag has moved on."""
-        inspect = await self._engine.inspect_container(container_id)
-        try:
-            image = await self._engine.inspect_image(inspect["Image"])
-        except NotFound:
-            image = {"Id": inspect["Image"]}
-        return inspect["Config"]["Image"], inspect["Image"], tuple(digests_of(image, inspect))
 
 
 def _those_of(settings: TargetSettings, summaries: Sequence[Summary]) -> Sequence[Summary]:

@@ -15,6 +15,7 @@ from listener.deploy.machine import advance, begin
 from listener.deploy.outcomes import Committed, Done, Faulted, Outcome, Pulled
 from listener.deploy.progress import ActProgress
 from listener.deploy.retention import good_old, with_bad, with_good
+from listener.deploy.stuck import Stuck
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway
 from listener.faults import fault_point
@@ -136,10 +137,14 @@ class Runner:
 
     async def _perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         told = False
+        stuck = Stuck()
         while True:
             try:
                 return await self._acts.perform(journal, memory, progress)
             except EngineAway as fault:
+                stuck = stuck.after(fault)
+                if stuck.hopeless:
+                    return Faulted(str(fault))
                 if not told:
                     log.warning(
                         "waiting for the engine",

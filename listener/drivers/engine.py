@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -20,11 +20,11 @@ from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
 from listener.drivers.container_calls import ContainerCalls
-from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
+from listener.drivers.errors import Conflict, EngineAway, EngineError, EngineStuck, NotFound
 from listener.drivers.image_calls import ImageCalls
 from listener.drivers.service_calls import ServiceCalls
 from listener.drivers.unshown import Looks, is_shown
-from listener.drivers.wire import Call, Filters, filter_params, json_lines
+from listener.drivers.wire import PING, Call, Filters, filter_params, json_lines
 
 NEWEST_API = (1, 51)
 """The last API that shows a MAC address only where a user set it; newer ones are not tried."""
@@ -223,10 +223,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         except DockerError as fault:
             raise self._refusal(fault) from fault
         except TimeoutError as fault:
-            raise EngineAway(
-                f"The engine at {self.url} gave no answer to {call.method} {call.path} "
-                f"within {call.seconds or call.idle:g} s"
-            ) from fault
+            raise await self._late(call) from fault
         except (aiohttp.ClientError, OSError, json.JSONDecodeError) as fault:
             if call.method == "HEAD" and isinstance(fault, json.JSONDecodeError):
                 # A refusal without the text that aiodocker wants to read: it may be of our version.
@@ -235,6 +232,17 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             raise EngineAway(
                 f"The connection to the engine at {self.url} broke: {_cause(fault)}"
             ) from fault
+
+    async def _late(self, call: Call) -> EngineAway:
+        said = (
+            f"The engine at {self.url} gave no answer to {call.method} {call.path} "
+            f"within {call.seconds or call.idle:g} s"
+        )
+        if call.path != PING.path:
+            with suppress(EngineAway, EngineError):
+                await self.ping()
+                return EngineStuck(f"{said}, though it answers other calls")
+        return EngineAway(said)
 
     def _refusal(self, fault: DockerError) -> Exception:
         if fault.status == _NO_CONNECTION:

@@ -12,6 +12,10 @@ class EngineAway(Exception):
     """
 
 
+class EngineStuck(EngineAway):
+    """The engine answers others, but not this call in its time: what it is about hangs, perhaps."""
+
+
 class EngineError(Exception):
     """The engine refused; `status` is its HTTP status, `message` its own words."""
 

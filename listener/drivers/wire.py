@@ -39,6 +39,9 @@ class Call:
     versioned: bool = True
 
 
+PING = Call("GET", "_ping", versioned=False)
+
+
 class Wire(ABC):
     """Carries calls to one engine.
 
@@ -57,7 +60,7 @@ class Wire(ABC):
 
     async def ping(self) -> None:
         """Raises EngineAway unless the engine answers."""
-        await self.done(Call("GET", "_ping", versioned=False))
+        await self.done(PING)
 
     async def json(self, call: Call) -> dict[str, Any]:
         """The answer as an object."""

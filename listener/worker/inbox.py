@@ -56,7 +56,13 @@ class Inbox:
             return
         now = asyncio.get_running_loop().time()
         if now - self._listed_at > _STALE:
-            self._listed, self._listed_at = await self._targets(), now
+            # What changes while they are listed makes the list stale again.
+            self._listed_at = now
+            try:
+                self._listed = await self._targets()
+            except BaseException:
+                self.stale()
+                raise
         if await self._admission.pushes(entries, self._listed):
             self._queued()
         for target, push in untold(entries, self._listed):

@@ -137,7 +137,7 @@ class Overview:
         # Another publication may be under way, of another list.
         names = {target.name for target in targets}
         self._views = {name: seen for name, seen in self._views.items() if name in names}
-        running = [self._lanes.running(target.name) for target in targets if target.name != ended]
+        running = [self._running(target.name) for target in targets if target.name != ended]
         now = utc_now()
         shown = (views, running)
         if shown == self._shown and (now - self._shown_at).total_seconds() < _SEEN_EVERY:
@@ -205,13 +205,18 @@ class Overview:
         )
 
     def _state(self, target: Target, pause: Pause | None, ended: bool) -> _Word:
-        if self._lanes.running(target.name) and not ended:
+        if self._running(target.name) and not ended:
             return "deploying"
         if target.problem is not None:
             return "invalid"
         if pause is not None:
             return "paused"
         return "waiting" if self._lanes.waiting(target.name) else "idle"
+
+    def _running(self, target: str) -> str | None:
+        """The deployment under way; its lane may still be taken a moment after its end."""
+        running, last = self._lanes.running(target), self._last.get(target)
+        return None if last is not None and last.id == running else running
 
     async def last(self, target: str) -> Deployment | None:
         """The newest that has ended, also where it never began."""

@@ -118,7 +118,10 @@ class Reconcile:
         """By target, what would be deployed and the digest that is not deployed."""
         missed = {}
         for target in await self._discovery.targets():
-            if target.problem is not None or self._busy(target.name):
+            if target.problem is not None:
+                continue
+            if self._busy(target.name):
+                self._ask_in(target, _LOOK_EVERY)
                 continue
             deployment = await self._question(target, due)
             if deployment is None:
@@ -168,6 +171,8 @@ class Reconcile:
         """The questions whose time has come; targets that ask the same ask together."""
         now = asyncio.get_running_loop().time()
         due = set()
+        asked = {_question_of(target) for target in targets}
+        self._next = {question: at for question, at in self._next.items() if question in asked}
         for target in targets:
             every, question = target.settings.reconcile, _question_of(target)
             if not every:
@@ -189,7 +194,10 @@ class Reconcile:
     async def _take(self, missed: dict[str, tuple[Deployment, str]]) -> None:
         for target in await self._discovery.targets():
             deployment, digest = missed.get(target.name, (None, ""))
-            if deployment is None or digest in target.digests or self._busy(target.name):
+            if deployment is None or digest in target.digests:
+                continue
+            if self._busy(target.name):
+                self._ask_in(target, _LOOK_EVERY)
                 continue
             log.info("missed push found", target=target.name, digest=digest)
             self._suspicions.pop(target.name, None)
@@ -201,4 +209,5 @@ class Reconcile:
 
 
 def _question_of(target: Target) -> _Question:
-    return (target.spelling, str(target.policy), target.settings.reconcile)
+    image = target.spelling.partition("@")[0]
+    return (image, str(target.policy), target.settings.reconcile)

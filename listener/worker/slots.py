@@ -246,7 +246,6 @@ class Slots:
         await self._runner.insist(lambda: self._publish(ended.target))
         await self._runner.insist(lambda: self._rolling.ended(done))
         await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
-        await self._runner.insist(lambda: self._overview.count_recovery(ended))
         self._metrics.deployment_ended(ended)
         if ended.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
             self._metrics.rolled_back(ended.target, ended.host, rollback_reason(done))
@@ -254,6 +253,7 @@ class Slots:
             # What a rollout takes back, since another host failed, no person asked for.
             why: RollbackReason = "manual" if ended.cause is None else "unhealthy"
             self._metrics.rolled_back(ended.target, ended.host, why)
+        await self._runner.insist(lambda: self._overview.count_recovery(ended))
         log.info(
             "deployment ended",
             deployment=ended.id,

@@ -16,7 +16,7 @@ from listener.demo.engine import Engine as LabEngine
 from listener.demo.gate import EngineGate
 from listener.demo.ports import free_port
 from listener.drivers.engine import Engine
-from listener.drivers.errors import Conflict, EngineAway, EngineError, NotFound
+from listener.drivers.errors import Conflict, EngineAway, EngineError, EngineStuck, NotFound
 from listener.drivers.wire import Call
 
 Connect = Callable[[str], Awaitable[Engine]]
@@ -267,7 +267,8 @@ async def test_an_engine_that_forgot_our_versions_is_refused(
 
 async def test_a_late_or_garbled_answer_means_away(fake: FakeEngine, connect: Connect) -> None:
     client = await connect(fake.url)
-    with pytest.raises(EngineAway, match=r"no answer to GET containers/hangs/json within 0\.2 s"):
+    said = r"no answer to GET containers/hangs/json within 0\.2 s, though it answers other calls"
+    with pytest.raises(EngineStuck, match=said):
         await client.json(Call("GET", "containers/hangs/json", seconds=0.2))
     with pytest.raises(EngineAway, match="broke"):
         await client.inspect_container("html")
