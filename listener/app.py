@@ -233,7 +233,9 @@ class _Process:
         return True
 
     async def _observe(self, store: Store) -> None:
-        own = self._settings.host if "work" in self._roles else None
+        def own() -> str | None:
+            return self._worker.settings.host if self._worker is not None else None
+
         await self._observer.run(store, receives="serve" in self._roles, own=own)
 
     async def _ready(self, store: Store) -> list[str]:

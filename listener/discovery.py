@@ -13,7 +13,7 @@ from listener.drivers.errors import EngineError, EngineStuck, NotFound
 from listener.drivers.facts import Facts
 from listener.drivers.listing import eligible, health_of
 from listener.drivers.names import own_name
-from listener.drivers.own import IS_ITSELF, is_own
+from listener.drivers.own import IS_ITSELF, is_own, shares_network
 from listener.drivers.service import manages
 from listener.model.reference import BadReference, Reference, parse_reference
 from listener.model.tag_policy import TagPolicy
@@ -43,21 +43,21 @@ class Discovery:
         summaries = [one for one in listed if eligible(one) is not None]
         found = await self._without_swarm()
         taken: set[str] = set()
+        relied_on_here = relied_on(self._settings, summaries)
         for name, settings in self._settings.targets.items():
             if settings.service is not None:
                 continue
             own = _those_of(settings, summaries)
             if self._is_here(settings, own):
-                found[name] = await self._bind(name, settings, own)
+                bound = await self._bind(name, settings, own)
+                found[name] = left_alone(bound, _first(relied_on_here, own), named=True)
                 taken |= {one["Id"] for one in own}
-        relied_on_here = relied_on(self._settings, summaries)
         for name, own in self._labelled_groups(summaries, found).items():
             if taken.isdisjoint(one["Id"] for one in own):
                 target = await self._labelled(name, own)
                 if target.settings.host not in (None, self._settings.host):
                     continue
-                reasons = (relied_on_here.get(one["Id"]) for one in own)
-                found[name] = left_alone(target, next(filter(None, reasons), None))
+                found[name] = left_alone(target, _first(relied_on_here, own))
         ids = {summary["Id"] for summary in summaries}
         self._known = {of: target for of, target in self._known.items() if ids.issuperset(of)}
         return [found[name] for name in sorted(found)]
@@ -205,7 +205,7 @@ class Discovery:
             digests=digests,
             health=health_of(own),
             scope=self._settings.scope,
-            own=any(is_own(one["Id"]) for one in own),
+            own=any(is_own(one) for one in own),
         )
         bound = target.model_copy(update={"problem": self._problem(target, own[0])})
         self._known[tuple(one["Id"] for one in own)] = bound
@@ -243,6 +243,8 @@ class Discovery:
             return "it belongs to a systemd unit, which would create it again"
         if target.own and not self._settings.self_update:
             return IS_ITSELF
+        if target.own and shares_network(summary):
+            return "it may be this program itself, which replaces only what has its own network"
         if target.own and len(target.replicas) > 1:
             return "it is this program itself, which cannot replace more than one container"
         return None
@@ -253,6 +255,10 @@ def _those_of(settings: TargetSettings, summaries: Sequence[Summary]) -> Sequenc
     if settings.compose is not None:
         return services_in(summaries).get(settings.compose.named, [])
     return [one for one in summaries if own_name(one) == settings.container]
+
+
+def _first(reasons: Mapping[str, str], own: Sequence[Summary]) -> str | None:
+    return next((reasons[one["Id"]] for one in own if one["Id"] in reasons), None)
 
 
 def _absent(settings: TargetSettings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -58,8 +59,8 @@ class Observer:
         """Every target as its worker last published it."""
         return self._shown
 
-    async def run(self, store: Store, *, receives: bool, own: str | None) -> None:
-        """Looks without end; `own` is the host whose worker runs in this process, if one does.
+    async def run(self, store: Store, *, receives: bool, own: Callable[[], str | None]) -> None:
+        """Looks without end; `own` tells the host whose worker runs in this process, if one does.
 
         Targets and hosts are looked at where this process `receives` hooks.
         """
@@ -74,7 +75,7 @@ class Observer:
                     self._set_durability(await durability(store))
                     asked = time.monotonic()
                 if receives:
-                    await self._look(archive, fleet, own)
+                    await self._look(archive, fleet, own())
             except Unavailable as problem:
                 self._set_redis(str(problem), store.where)
             with suppress(TimeoutError):

@@ -17,34 +17,42 @@ from listener.model.reference import BadReference, parse_reference
 from listener.model.target import Target
 
 Summary = Mapping[str, Any]
+_ENGINE, _REDIS = "the way to the engine", "the Redis"
+_INDISPENSABLE = (_ENGINE, _REDIS)
 
 
 def relied_on(settings: Settings, summaries: Sequence[Summary]) -> dict[str, str]:
     """Container id -> what it is to this program, of those that it stands on."""
-    own = next((one for one in summaries if is_own(one["Id"])), None)
+    own = next((one for one in summaries if is_own(one)), None)
     return {
         summary["Id"]: mainstay.what
         for mainstay in _mainstays(settings, summaries)
         for summary in summaries
-        if summary is not own and serves(summary, mainstay, own)
+        if not is_own(summary) and serves(summary, mainstay, own)
     }
 
 
-def left_alone(target: Target, what: str | None) -> Target:
-    """The target, refused where a label alone asks to replace what this program stands on."""
-    if what is None or target.problem is not None:
+def left_alone(target: Target, what: str | None, *, named: bool = False) -> Target:
+    """The target, refused where it is what this program could not bring anything back without, or
+    where a label alone asks to replace what it stands on; `named` in the file, it is meant.
+    """
+    if what is None or target.problem is not None or (named and what not in _INDISPENSABLE):
         return target
     problem = (
         f"it is {what}, which this program relies on: name it under targets: in the "
         "configuration's file if it shall be replaced all the same"
     )
+    if what in _INDISPENSABLE:
+        problem = (
+            f"it is {what}, without which this program could not bring it back: replace it by hand"
+        )
     return target.model_copy(update={"problem": problem})
 
 
 def _mainstays(settings: Settings, summaries: Sequence[Summary]) -> list[Mainstay]:
-    urls = [("the way to the engine", settings.engine)]
+    urls = [(_ENGINE, settings.engine)]
     if settings.redis is not None:
-        urls += [("the Redis", url) for url in redis_servers(settings.redis)]
+        urls += [(_REDIS, url) for url in redis_servers(settings.redis)]
     hosts = {*settings.registries, *settings.aliases(), *_registries(summaries)}
     urls += [("the registry", f"//{host}") for host in sorted(hosts)]
     found = (mainstay_at(what, url) for what, url in urls)

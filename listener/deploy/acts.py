@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Awaitable
 
 from listener.deploy.checks import Checks, drain
 from listener.deploy.outcomes import (
@@ -16,15 +14,15 @@ from listener.deploy.outcomes import (
     Healthy,
     Outcome,
     Replaced,
-    Revived,
     Sick,
     Started,
 )
 from listener.deploy.preparing import GiveUp, Preparing
 from listener.deploy.progress import ActProgress
 from listener.deploy.replace import Quiet, Replacing
-from listener.deploy.retention import another_good, good_new, with_good
+from listener.deploy.retention import good_new, with_good
 from listener.deploy.route import WAY_BACK
+from listener.deploy.taking_back import TakingBack, or_note
 from listener.deploy.wanted import Wanted
 from listener.deploy.watching import Watching
 from listener.drivers.compose_file import advice
@@ -33,18 +31,16 @@ from listener.drivers.current import CannotSwapError
 from listener.drivers.cutover import Cutover
 from listener.drivers.dependents import Dependents
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError, NotFound
+from listener.drivers.errors import EngineError
 from listener.drivers.handover import Handover
 from listener.drivers.holds import Holds
 from listener.drivers.neighbours import Neighbours
-from listener.drivers.remedy import remedy
-from listener.drivers.revival import Revival
 from listener.drivers.stage import GoneError, ReplacedError, StartError, parts
 from listener.drivers.strategy import ImpossibleStrategy
 from listener.drivers.tags import move_tag
 from listener.drivers.wayback import WayBack
 from listener.model.base import utc_now
-from listener.model.journal import Journal, NewContainer, OldContainer, Phase
+from listener.model.journal import Journal, Phase
 from listener.model.reference import parse_reference
 from listener.model.target import Memory
 from listener.registry import Credentials
@@ -75,10 +71,10 @@ class Acts:
         self._handover = Handover(engine)
         self._way_back = WayBack(engine)
         self._watching = Watching(engine, self._way_back)
-        self._revival = Revival(engine)
         self._dependents = Dependents(engine)
         self._neighbours = Neighbours(engine)
         self._holds = Holds(engine)
+        self._back = TakingBack(engine, self._preparing)
 
     async def perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
         """Does what the journal announces and tells what came of it; meanwhile, how far it is."""
@@ -93,9 +89,7 @@ class Acts:
         except GoneError as problem:
             outcome = Gone(str(problem))
         if journal.phase in WAY_BACK and isinstance(outcome, Faulted | Sick):
-            about = journal.led_by(outcome.container if isinstance(outcome, Sick) else None)
-            wreck = await self._way_back.wreck(about, another_good(journal, memory))
-            return dataclasses.replace(outcome, remedy=remedy(wreck))
+            return await self._back.with_remedy(journal, memory, outcome)
         return outcome
 
     async def _perform(self, journal: Journal, memory: Memory, progress: ActProgress) -> Outcome:
@@ -123,7 +117,7 @@ class Acts:
                 proven = await self._watching.new(journal, settings, progress)
                 return await self._with_dependents(journal, proven)
             case Phase.REVIVE:
-                return await self._revive(journal, memory)
+                return await self._back.revive(journal, memory)
             case Phase.REVERT_WATCH:
                 return await self._watching.old(journal, progress)
             case _:
@@ -138,16 +132,6 @@ class Acts:
                     return Sick("exited", reason, lines, container=swap.called)
         return proven
 
-    async def _revive(self, journal: Journal, memory: Memory) -> Outcome:
-        """Creates the container that ran before again, whichever good image there is for it."""
-        old, _ = parts(journal)
-        image_id, digest = old.image_id, old.digest
-        if not await self._revival.image_there(journal, image_id):
-            image_id, digest = await self._preparing.fetch_good(journal, memory)
-        container, notes = await self._revival.revive(journal, image_id, digest)
-        made = f"created again as {container[:12]} from image {digest or image_id}"
-        return Revived(container, image_id, digest, "; ".join((made, *notes)))
-
     async def _swap(self, journal: Journal, memory: Memory) -> Outcome:
         """The acts that change containers."""
         old, new = parts(journal)
@@ -156,6 +140,7 @@ class Acts:
             case Phase.TAG:
                 await move_tag(self._engine, new.reference, new.image_id)
             case Phase.CREATE:
+                await self._preparing.refuse_newcomers(journal)
                 return Created(*await self._creation.create(journal))
             case Phase.BOOT:
                 return Started(await self._handover.boot(journal), None)
@@ -174,12 +159,13 @@ class Acts:
             case Phase.DISARM:
                 await self._cutover.disarm(journal)
             case Phase.RESTART:
-                _, last = parts(journal.of(journal.batch[-1]))
+                ran = [one for one in journal.swaps if one.old is None or one.old.was_running]
+                _, last = parts(journal.of(ran[-1]))
                 await self._neighbours.restart(journal, last.id or "")
             case Phase.ADOPT:
                 await self._dependents.adopt(journal)
             case _:
-                return Done(await self._take_back(journal, memory))
+                return Done(await self._back.take_back(journal, memory))
         return Done()
 
     async def _cut_over(self, journal: Journal) -> Outcome:
@@ -189,52 +175,6 @@ class Acts:
         await self._neighbours.stop_all(journal)
         started = await self._cutover.cut_over(journal)
         return Done() if started is None else Started(*started)
-
-    async def _take_back(self, journal: Journal, memory: Memory) -> str | None:
-        old, new = parts(journal)
-        if journal.phase is Phase.REVERT:
-            # Where the target's name is a stranger's by now, those of what lives off it may be too.
-            await self._way_back.refuse_strangers(journal)
-            await self._dependents.give_back(journal)
-            await self._way_back.revert(journal)
-            await self._dependents.bring_back(journal)
-            return await self._neighbours_again(journal, old)
-        if journal.phase is Phase.DISCARD:
-            await self._way_back.discard(journal)
-        elif journal.phase is Phase.STEP_ASIDE:
-            await self._dependents.remove(journal, "new")
-            await self._dependents.remove(journal, "bad")
-            await self._way_back.step_aside(journal)
-            told = (
-                await self._dependents.step_aside(journal),
-                await self._neighbours.start_stopped(journal),
-            )
-            return "; ".join(filter(None, told)) or None
-        else:
-            return await _or_note(self._clean(journal, memory))
-        await self._let_go(journal, new, memory)
-        return None
-
-    async def _clean(self, journal: Journal, memory: Memory) -> None:
-        _, new = parts(journal)
-        await self._dependents.remove(journal, "new")
-        await self._dependents.remove(journal, "bad")
-        await self._way_back.remove_bad(journal)
-        await self._let_go(journal, new, memory)
-
-    async def _let_go(self, journal: Journal, new: NewContainer, memory: Memory) -> None:
-        if not (journal.swapped or journal.behind):
-            await self._preparing.let_go(journal, new, memory)
-
-    async def _neighbours_again(self, journal: Journal, old: OldContainer) -> str | None:
-        """Restarts what depends on a service that is back; what does not start is told."""
-        if journal.swapped or journal.behind or not old.was_running:
-            return None
-        try:
-            await self._neighbours.restart(journal, old.id)
-        except CannotSwapError as problem:
-            return str(problem)
-        return None
 
     async def _retire(self, journal: Journal) -> Outcome:
         """Lets the old containers finish what they began, while the new ones are watched."""
@@ -251,13 +191,13 @@ class Acts:
         _, new = parts(journal)
         target = journal.target
         if journal.verdict is not None or not journal.ran:
-            removed = await _or_note(self._remove_old(journal))
+            removed = await or_note(self._remove_old(journal))
             # Without a rollback nobody else starts what was stopped for this swap.
             left = await self._neighbours.start_stopped(journal) if journal.ran else None
             return Committed(None, "; ".join(filter(None, (removed, left))) or None)
         try:
             image = await self._engine.inspect_image(new.image_id)
-        except NotFound:
+        except EngineError:
             image = {}
         good = good_new(journal, image.get("Config") or {}, utc_now())
         problem = await self._holds.hold(target.pin, good)
@@ -265,8 +205,8 @@ class Acts:
         repository = parse_reference(target.spelling).name
         notes = (
             problem,
-            await _or_note(self._remove_old(journal)),
-            await _or_note(self._holds.keep_only(target.pin, kept, repository)),
+            await or_note(self._remove_old(journal)),
+            await or_note(self._holds.keep_only(target.pin, kept, repository)),
         )
         told = "; ".join(filter(None, notes)) or None
         return Committed(good, told, await self._advice(journal))
@@ -285,12 +225,3 @@ class Acts:
             one = journal.of(swap)
             await self._dependents.remove(one, "old")
             await self._way_back.remove_old(one)
-
-
-async def _or_note(tidying: Awaitable[None]) -> str | None:
-    """What the engine refused of it: what is proven stays so, whatever cannot be removed."""
-    try:
-        await tidying
-    except EngineError as problem:
-        return f"not tidied up: {problem}"
-    return None

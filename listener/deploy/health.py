@@ -123,7 +123,9 @@ def judge(
         return progress, Verdict("unhealthy", f"{reason}: {evidence(sample)}")
     # A watch may begin, or go on after a restart of ours, when its deadline is over: one pass is no
     # proof yet, but nothing to be taken back for either.
-    if since >= wanted.deadline and not 0 < progress.passes < _PROBES_TO_PASS:
+    # Nor is one that fails between others that pass.
+    doubtful = progress.good_since is not None and sample.probe is not None
+    if since >= wanted.deadline and not (doubtful or 0 < progress.passes < _PROBES_TO_PASS):
         return progress, Verdict(
             "unhealthy", f"not healthy within {wanted.deadline:g} s: {evidence(sample)}"
         )

@@ -223,6 +223,8 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
             return _stays(journal, f"{journal.verdict}; {reason}", now)
         if journal.swapped and journal.phase is not Phase.COMMIT:
             return take_back_the_last(journal)
+        if journal.phase is Phase.DISCARD and journal.verdict:
+            reason = f"{journal.verdict}; not tidied up: {reason}"
         return ended(journal, State.FAILED, reason, now)
     if journal.phase is Phase.NEXT:
         return go(journal, Phase.REVERT, verdict=reason, untaken=True)

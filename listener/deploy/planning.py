@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import timedelta
 
 from listener.deploy.claims import Claims
 from listener.deploy.outcomes import Done, Nothing, Outcome, Planned
@@ -22,8 +23,13 @@ from listener.drivers.own import is_own
 from listener.drivers.stage import before, parts
 from listener.drivers.strategy import choose_strategy
 from listener.drivers.tags import move_tag
-from listener.model.journal import Journal, NewContainer, OldContainer, Swap
+from listener.model.base import utc_now
+from listener.model.journal import Journal, NewContainer, OldContainer, Phase, Swap
 from listener.model.target import Memory, Strategy, Target
+
+_PLANS = (Phase.PLAN, Phase.NEXT)
+_FRESH = timedelta(seconds=0.5)
+"""A plan is not looked over again so soon after it was made."""
 
 
 class Planning:
@@ -60,6 +66,23 @@ class Planning:
         if not due:
             return Done("no other replica is left to replace")
         return await self._plan(journal, memory, new.model_copy(update={"id": None}), due)
+
+    async def refuse_newcomers(self, journal: Journal) -> None:
+        """Raises CannotSwapError where something was made to live off the container since it was
+        planned to be replaced: after a pull of minutes, say.
+        """
+        planned = [step.finished_at for step in journal.deployment.steps if step.name in _PLANS]
+        if not planned or planned[-1] is None or utc_now() - planned[-1] < _FRESH:
+            return
+        old, _ = parts(journal)
+        living = await self._dependence.on(old.inspect)
+        known = {one.id for one in journal.dependents}
+        for one in living.dependents:
+            if one.id not in known:
+                raise CannotSwapError(
+                    f"container {one.name}, which lives off {old.name}, was made while this"
+                    " deployment was under way: deploy it again"
+                )
 
     async def _plan(
         self, journal: Journal, memory: Memory, new: NewContainer, due: tuple[str, ...]
@@ -99,7 +122,7 @@ class Planning:
     ) -> tuple[Strategy, str]:
         """How one container is replaced, and why so."""
         await refuse_without_support(self._engine, old)
-        lives = next((one.name for one in dependents if is_own(one.id)), None)
+        lives = next((one.name for one in dependents if is_own(one.inspect)), None)
         if lives is not None:
             raise CannotSwapError(
                 f"this program itself, container {lives}, lives off {old.name}: it cannot replace"

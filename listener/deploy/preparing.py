@@ -51,6 +51,7 @@ class Preparing:
         self._planning = Planning(engine)
         self.claims = self._planning.claims
         self.plan_next = self._planning.next
+        self.refuse_newcomers = self._planning.refuse_newcomers
         self._give_up = give_up
         self._holds = Holds(engine)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from listener.drivers.compose import being_replaced, services_in
-from listener.drivers.current import CannotSwapError
+from listener.drivers.current import CannotSwapError, exactly
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
 from listener.drivers.images import digests_of
@@ -62,10 +62,7 @@ class Replicas:
 
     async def inspect(self, container: str) -> dict[str, Any] | None:
         """A container as it is; None where it was removed."""
-        try:
-            return await self._engine.inspect_container(container)
-        except NotFound:
-            return None
+        return await exactly(self._engine, container)
 
     async def _settled(self, service: ComposeService) -> list[Mapping[str, Any]]:
         """The service's containers once Compose is not replacing any of them."""

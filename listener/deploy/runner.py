@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -31,7 +32,12 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _RETRY_EVERY = 0.5
 _REPORT_EVERY = 1.0
+_STOP, _START = 10.0, 5.0
+_UNDIVIDED = (Phase.CUTOVER, Phase.HANDOVER, Phase.REVERT, Phase.REVIVE, Phase.STEP_ASIDE)
 _UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.UPDATE)
+
+
+_Perform = Callable[[Journal, Memory, ActProgress], Coroutine[Any, Any, Outcome]]
 
 
 class Performer(Protocol):
@@ -65,6 +71,8 @@ class Runner:
         self._acts = acts
         self._ledger = ledger
         self._metrics = metrics
+        self.stops_at: float | None = None
+        """When what runs is ended, on the monotonic clock; None while this program goes on."""
 
     async def run(self, journal: Journal, memory: Memory) -> tuple[Journal, Memory]:
         """Goes on until the deployment is final; answers it, not yet saved, and the new memory.
@@ -140,7 +148,7 @@ class Runner:
         stuck = Stuck()
         while True:
             try:
-                return await self._acts.perform(journal, memory, progress)
+                return await self._undivided(self._acts.perform, journal, memory, progress)
             except EngineAway as fault:
                 stuck = stuck.after(fault)
                 if stuck.hopeless:
@@ -159,6 +167,24 @@ class Runner:
                 # A fault of ours must not leave a swap half done: the machine takes it back.
                 log.exception("a fault of this program", deployment=journal.deployment.id)
                 return Faulted(f"a fault of this program: {type(fault).__name__}: {fault}")
+
+    async def _undivided(
+        self, perform: _Perform, journal: Journal, memory: Memory, progress: ActProgress
+    ) -> Outcome:
+        """What comes of an act. One between whose stop and start nobody serves is not cancelled in
+        its middle where this program stops, and not begun where it would not end in time.
+        """
+        if journal.phase not in _UNDIVIDED:
+            return await perform(journal, memory, progress)
+        if self.stops_at is not None and time.monotonic() + _seconds(journal) > self.stops_at:
+            log.info("parked for the next start", deployment=journal.deployment.id)
+            await asyncio.Event().wait()
+        act = asyncio.ensure_future(perform(journal, memory, progress))
+        try:
+            return await asyncio.shield(act)
+        except asyncio.CancelledError:
+            await asyncio.wait((act,))
+            raise
 
     def _remember(self, journal: Journal, outcome: Outcome, memory: Memory) -> Memory:
         keep = journal.target.settings.keep
@@ -223,3 +249,10 @@ def rollback_reason(journal: Journal) -> RollbackReason:
             # Without a word against it, the swap was not done to its end.
             return "start_error"
     return "unhealthy"
+
+
+def _seconds(journal: Journal) -> float:
+    """What a stop and a start take at most, where all is as usual."""
+    config = (journal.old.inspect.get("Config") or {}) if journal.old else {}
+    own = config.get("StopTimeout")
+    return (_STOP if own is None else float(own)) + _START

@@ -7,6 +7,7 @@ the machine goes on with it.
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -23,6 +24,9 @@ from listener.drivers.twin import TWIN, TWIN_DIGEST, TWIN_REFERENCE
 from listener.faults import fault_point
 from listener.model.journal import Phase
 from listener.model.target import Target
+
+_NEVER = "0001-"
+"""How the time of something begins that never was."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,13 +93,21 @@ class Salvage:
                     await self._start(own)
                     return None
                 await self._start(old)
-            elif old["State"] != "running":
+            elif old["State"] != "running" and not await self._rested(old, own):
                 await self._start(old)
             await self._take_place(scene, old)
             return None
         if own is None or own["State"] != "running" or "(unhealthy)" in str(own.get("Status", "")):
             return Phase.REVERT
         return Phase.HANDOVER if old["State"] == "running" else Phase.WATCH
+
+    async def _rested(self, old: dict[str, Any], own: dict[str, Any] | None) -> bool:
+        """Whether the old one did not run before the swap either: a new one is made first."""
+        inspect = await self._engine.inspect_container(old["Id"])
+        ended = str(inspect["State"].get("FinishedAt", ""))
+        if ended.startswith(_NEVER):
+            return bool(old["State"] == "created")
+        return own is not None and datetime.fromisoformat(ended).timestamp() < int(own["Created"])
 
     async def _take_place(self, scene: Scene, old: dict[str, Any]) -> None:
         if scene.own is not None:

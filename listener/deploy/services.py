@@ -113,7 +113,11 @@ class ServiceActs:
         digest = deployment.to_digest or ""
         image = image_name(service.image, deployment.tag or target.tag, digest)
         if image == service.image:
-            return Nothing(f"the service {service.name} is defined with {image} already", digest)
+            reason = f"the service {service.name} is defined with {image} already"
+            if now.stage == "paused" or not now.settled:
+                go_on = f"`docker service update --force {service.name}` has Swarm try it again"
+                reason += f", though {now.sentence()}: {go_on}"
+            return Nothing(reason, digest)
         order = service.update.order
         return Planned(
             old,

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from listener.deploy.outcomes import Healthy, Outcome, Replaced, Sick
 from listener.deploy.progress import ActProgress
@@ -71,19 +72,33 @@ class Watching:
         old, _ = parts(journal)
         settings = journal.target.settings.health
         baseline = await self._way_back.baseline_of_old(journal)
+        if old.inspect["State"].get("Restarting"):
+            return Healthy("it is back; it restarted over and over before, too")
         if not old.was_healthy:
-            return Healthy("it runs again; it was not known to be healthy before")
+            # It has to stay up as it did, and not to be better than it was.
+            unprobed = dict.fromkeys(("http", "tcp", "exec", "timeout"))
+            settings = settings.model_copy(update=unprobed)
         verdict = await watch(
-            lambda: self._way_back.inspect_old(journal),
+            lambda: self._back(journal),
             Probes(self._engine, settings),
             settings,
             baseline,
             removes_itself=removes_itself(journal),
             tell=tell,
         )
-        if verdict.kind == "healthy":
-            return Healthy(verdict.reason)
-        return Sick(verdict.kind, verdict.reason, await self.last_lines(journal))
+        if verdict.kind != "healthy":
+            return Sick(verdict.kind, verdict.reason, await self.last_lines(journal))
+        if not old.was_healthy:
+            return Healthy("it runs again; it was not known to be healthy before")
+        return Healthy(verdict.reason)
+
+    async def _back(self, journal: Journal) -> dict[str, Any] | None:
+        """The container that is back; without its health check where that said nothing before."""
+        old, _ = parts(journal)
+        now = await self._way_back.inspect_old(journal)
+        if now is None or old.was_healthy:
+            return now
+        return now | {"Config": now["Config"] | {"Healthcheck": None}}
 
 
 async def _together(journal: Journal, one: _One, progress: ActProgress | None) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any
 
 from listener.drivers.clone import CloneError, new_reference
 from listener.drivers.engine import Engine
-from listener.drivers.errors import NotFound
+from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.images import digest_in
 from listener.model.base import utc_now
 from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
@@ -27,6 +27,22 @@ class CannotSwapError(Exception):
     """The swap cannot go on; the message says why in one sentence."""
 
 
+async def exactly(engine: Engine, ref: str) -> dict[str, Any] | None:
+    """The inspect of the container with this id or name; None where there is none.
+
+    The engine also takes the beginning of an id, which a name like `db` may be.
+    """
+    try:
+        inspect = await engine.inspect_container(ref)
+    except NotFound:
+        return None
+    except EngineError as fault:
+        if "multiple ids found" in fault.message.lower():
+            return None
+        raise
+    return inspect if ref in {inspect["Id"], str(inspect["Name"]).removeprefix("/")} else None
+
+
 async def read_current(
     engine: Engine, target: Target, memory: Memory, container: str | None = None
 ) -> OldContainer:
@@ -35,10 +51,9 @@ async def read_current(
     Raises CannotSwapError where it could not be re-created faithfully or taken back.
     """
     name = container or target.container
-    try:
-        inspect = await engine.inspect_container(name)
-    except NotFound:
-        raise CannotSwapError(f"there is no container {name}") from None
+    inspect = await exactly(engine, name)
+    if inspect is None:
+        raise CannotSwapError(f"there is no container {name}")
     image_id = inspect["Image"]
     image: dict[str, Any] = {}
     try:

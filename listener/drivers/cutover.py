@@ -14,7 +14,14 @@ from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.errors import NotFound
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name
-from listener.drivers.stage import ReplacedError, Stage, StartError, name_of, parts, refuse_started
+from listener.drivers.stage import (
+    Stage,
+    StartError,
+    name_of,
+    parts,
+    refuse_renamed,
+    refuse_started,
+)
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -65,9 +72,7 @@ class Cutover(Stage):
         if fresh is None:
             raise CannotSwapError("the new container was removed by someone else before it started")
         await self.refuse_strangers(journal)
-        parked = parked_name(old.name, "old", journal.deployment.id)
-        if current is not None and name_of(current) not in {old.name, parked}:
-            raise ReplacedError(f"someone else renamed {old.name} to {name_of(current)}")
+        refuse_renamed(journal, current)
         refuse_started(old, current)
         return current, fresh
 

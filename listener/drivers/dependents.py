@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from listener.drivers.clone import CloneError, plan_clone
@@ -115,9 +116,20 @@ class Dependents(Stage):
                 container = await self._again(journal, one, dict.fromkeys(gone, old.id))
             if one.was_running:
                 try:
+                    await self._stop_stranded(container, old)
                     await self._start(one, container)
                 except StartError as problem:
                     raise CannotSwapError(str(problem)) from None
+
+    async def _stop_stranded(self, container: str, old: OldContainer) -> None:
+        """Stops one that somebody else made and that ran on while the old one was stopped: it is
+        left in namespaces that are gone.
+        """
+        inspect, back = await self.find(container), await self.find(old.id)
+        if inspect is None or back is None or not inspect["State"].get("Running"):
+            return
+        if _started_at(inspect) < _started_at(back):
+            await self.stop(inspect)
 
     async def _again(self, journal: Journal, one: OldContainer, names: Mapping[str, str]) -> str:
         """A container in the place of one that is gone or cannot start any more; its id."""
@@ -129,6 +141,13 @@ class Dependents(Stage):
         await self.engine.remove(one.id, volumes=False, force=True)
         await self.take_name(fresh["Id"], one.name)
         return str(fresh["Id"])
+
+    async def asleep(self, journal: Journal) -> tuple[str, ...]:
+        """The names of those that ran before and do not now."""
+        found = [
+            (one.name, await self.find(one.name)) for one in journal.dependents if one.was_running
+        ]
+        return tuple(name for name, there in found if there and not there["State"].get("Running"))
 
     async def step_aside(self, journal: Journal) -> str | None:
         """Gives those back that stand parked, where a stranger has the target's place: under their
@@ -227,6 +246,10 @@ class Dependents(Stage):
     @staticmethod
     def _beside(journal: Journal, one: OldContainer, role: Role) -> str:
         return parked_name(one.name, role, journal.deployment.id)
+
+
+def _started_at(inspect: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(inspect["State"]["StartedAt"])
 
 
 def _started(inspect: Mapping[str, Any]) -> bool:

@@ -37,6 +37,8 @@ _CONNECT = 10.0
 _IDLE_EVENTS = 300.0
 _NO_CONNECTION = 900  # aiodocker's own status
 _REFUSED = 400
+_UNAVAILABLE = 503
+_PROXY_SAYS_AWAY = (502, 504)
 _LOOKS = ("GET", "HEAD")
 _INFO = Call("GET", "info")
 
@@ -168,9 +170,12 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         return await self.json(_INFO)
 
     async def events(
-        self, filters: Filters | None = None, since: float | None = None
+        self,
+        filters: Filters | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Events as they happen, from `since` (Unix time) on where given.
+        """Events as they happen; from `since` on and to `until` (Unix times) where given.
 
         Ends when the engine ends the stream, when the connection breaks and after five minutes
         without any event: then call again. Raises EngineAway where the engine is out of reach.
@@ -179,6 +184,8 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         params = filter_params(filters)
         if since is not None:
             params["since"] = f"{since:.9f}"
+        if until is not None:
+            params["until"] = f"{until:.9f}"
         await self.ping()
         call = Call("GET", "events", params=params, seconds=None, idle=_IDLE_EVENTS)
         try:
@@ -252,6 +259,11 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         if fault.status == _REFUSED and "client version" in said:
             self._agreed = False
             return EngineAway(f"The engine at {self.url} speaks another API now: {said}")
+        # A proxy before an engine that is away answers with a page of its own.
+        if fault.status in _PROXY_SAYS_AWAY or (fault.status == _UNAVAILABLE and said[:1] == "<"):
+            return EngineAway(
+                f"The engine behind {self.url} does not answer: status {fault.status}"
+            )
         kinds = {404: NotFound, 409: Conflict}
         return kinds.get(fault.status, EngineError)(fault.status, said)
 

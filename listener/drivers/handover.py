@@ -18,7 +18,14 @@ from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of
 from listener.drivers.names import WARM, WARM_ENDPOINTS, parked_name, warm_network
-from listener.drivers.stage import Stage, StartError, name_of, networks_of, parts
+from listener.drivers.stage import (
+    Stage,
+    StartError,
+    name_of,
+    networks_of,
+    parts,
+    refuse_renamed,
+)
 from listener.faults import fault_point
 from listener.model.journal import Baseline, Journal
 
@@ -55,6 +62,7 @@ class Handover(Stage):
         await self.refuse_strangers(journal)
         if current is None:
             raise CannotSwapError(f"container {old.id[:12]} that runs was removed by someone")
+        refuse_renamed(journal, current)
         if not fresh["State"].get("Running"):
             raise StartError("it ended before it took over")
         if journal.strategy == "start-first":

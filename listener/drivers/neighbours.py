@@ -32,7 +32,7 @@ class Neighbours(Stage):
             return ()
         found = []
         for summary in await self.engine.list_containers(all=True):
-            if is_own(summary["Id"]) or parse_parked(own_name(summary)):
+            if is_own(summary) or parse_parked(own_name(summary)):
                 continue
             if is_restarted_with(summary, service):
                 inspect = await self.find(own_name(summary))

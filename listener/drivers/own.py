@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from listener.drivers.engine import Engine
 from listener.drivers.errors import NotFound
@@ -14,6 +16,7 @@ IS_ITSELF = "it is this program itself: set self_update: true if it shall replac
 """Why what this process runs in is no target."""
 _SERVICE = "com.docker.swarm.service.id"
 _OWN_MOUNTS = Path("/proc/self/mountinfo")
+_SHORT_ID = 12
 _MARK = Path("/.dockerenv")
 
 
@@ -25,7 +28,7 @@ def own_container() -> str:
     except OSError:
         return ""
     # The engine mounts a container's own /etc/hostname from a folder named after its id.
-    match = re.search(r"/containers/([0-9a-f]{64})/hostname", text)
+    match = re.search(r"[/-]containers/([0-9a-f]{64})/(?:userdata/)?hostname", text)
     if match:
         return match[1]
     # The engine's own choice of a hostname; one that a user chose, like "db", says nothing.
@@ -33,10 +36,27 @@ def own_container() -> str:
     return name if _MARK.exists() and re.fullmatch(r"[0-9a-f]{12}", name) else ""
 
 
-def is_own(container_id: str) -> bool:
-    """Whether a container's id is that of the container that this process runs in."""
+def is_made_up(host: str) -> bool:
+    """Whether a hostname is the one that the engine made up for this container, from its id: its
+    successor has another one.
+    """
     own = own_container()
-    return bool(own) and container_id.startswith(own)
+    return len(host) >= _SHORT_ID and own.startswith(host)
+
+
+def is_own(one: Mapping[str, Any]) -> bool:
+    """Whether this process runs in a container, as the engine lists or inspects it.
+
+    One in the network of another has that one's /etc/hostname: both may be it.
+    """
+    own = own_container()
+    return bool(own) and (str(one["Id"]).startswith(own) or shares_network(one).startswith(own))
+
+
+def shares_network(one: Mapping[str, Any]) -> str:
+    """The id of the container in whose network another one lives; empty where it has its own."""
+    mode = str((one.get("HostConfig") or {}).get("NetworkMode") or "")
+    return mode.removeprefix("container:") if mode.startswith("container:") else ""
 
 
 async def own_service(engine: Engine) -> str:

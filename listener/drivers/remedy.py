@@ -11,7 +11,8 @@ from listener.drivers.names import parse_parked
 class Wreck:
     """What is left of a swap. Names of containers, None for one that is not there.
 
-    `holder` has the name `container` now; `good` is a digest to go back to.
+    `holder` has the name `container` now; `good` is a digest to go back to; those `asleep` live off
+    it and do not run.
     """
 
     target: str
@@ -21,12 +22,16 @@ class Wreck:
     new: str | None
     holder: str | None
     good: str | None
+    asleep: tuple[str, ...] = ()
 
 
 def remedy(wreck: Wreck) -> str:
     """The commands that help, in their order."""
     resume = f"`listener resume {wreck.target}`"
-    return ", then ".join([*(f"`{command}`" for command in _commands(wreck)), resume])
+    commands = _commands(wreck)
+    if wreck.asleep:
+        commands.append(f"docker start {' '.join(wreck.asleep)}")
+    return ", then ".join([*(f"`{command}`" for command in commands), resume])
 
 
 def _commands(wreck: Wreck) -> list[str]:

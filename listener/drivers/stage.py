@@ -7,21 +7,23 @@ gives no answer.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from listener.drivers.current import CannotSwapError
+from listener.drivers.current import CannotSwapError, exactly
 from listener.drivers.engine import Engine
-from listener.drivers.errors import Conflict, EngineError, NotFound
+from listener.drivers.errors import Conflict, EngineError, EngineStuck, NotFound
+from listener.drivers.names import parked_name
 from listener.drivers.networks import plan_endpoints
 from listener.drivers.snapshot import Setting, Snapshot
 from listener.faults import fault_point
 from listener.model.journal import Journal, NewContainer, OldContainer
 
 _ENGINE_PATIENCE = 10
-_RECALL_WITHIN = 1.0
+_RECALL_WITHIN = 15.0
 _NAME_LOOKS, _BETWEEN_LOOKS = 100, 0.1
 
 
@@ -35,6 +37,16 @@ class GoneError(Exception):
 
 class StartError(Exception):
     """The new container did not start; the message is the engine's."""
+
+
+def refuse_renamed(journal: Journal, current: Mapping[str, Any] | None) -> None:
+    """Raises ReplacedError where someone gave the old one a name that is neither its own nor the
+    one beside the target: it was set aside, to be kept.
+    """
+    old, _ = parts(journal)
+    parked = parked_name(old.name, "old", journal.deployment.id)
+    if current is not None and name_of(current) not in {old.name, parked}:
+        raise ReplacedError(f"someone else renamed {old.name} to {name_of(current)}")
 
 
 def refuse_started(old: OldContainer, current: Mapping[str, Any] | None) -> None:
@@ -55,14 +67,10 @@ class Stage:
 
     async def find(self, ref: str | None) -> dict[str, Any] | None:
         """A container by id or name; None where there is none, or it is being removed."""
-        if not ref:
-            return None
-        try:
-            inspect = await self.engine.inspect_container(ref)
-        except NotFound:
-            return None
-        removed = inspect["State"].get("Status") == "removing" and await self.engine.gone(ref)
-        return None if removed else inspect
+        inspect = await exactly(self.engine, ref) if ref else None
+        if inspect is None or inspect["State"].get("Status") != "removing":
+            return inspect
+        return None if await self.engine.gone(inspect["Id"]) else inspect
 
     async def make(self, name: str, body: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Creates a container as `Engine.create_container` does, on the platform of its image."""
@@ -98,7 +106,7 @@ class Stage:
         """The last 100 lines; a sentence where its log driver cannot be read."""
         try:
             return tuple(await self.engine.logs(container, tail=100))
-        except EngineError as problem:
+        except (EngineError, EngineStuck) as problem:
             return (f"its log cannot be read: {problem}",)
 
     async def exit_code(self, container: str, since: datetime) -> int | None:
@@ -106,8 +114,8 @@ class Stage:
         ends = {"container": [container], "event": ["die"]}
         with suppress(TimeoutError):
             async with asyncio.timeout(_RECALL_WITHIN):
-                # The engine remembers some hundred events, and goes on with those to come.
-                async for event in self.engine.events(ends, since=since.timestamp()):
+                # The engine remembers some hundred events.
+                async for event in self.engine.events(ends, since.timestamp(), time.time()):
                     return int(event["Actor"]["Attributes"]["exitCode"])
         return None
 

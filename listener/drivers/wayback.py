@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from listener.drivers.current import CannotSwapError, baseline_of, removes_itself
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineError, NotFound
 from listener.drivers.hostconfig import restart_policy
 from listener.drivers.names import parked_name, parse_parked, warm_network
 from listener.drivers.remedy import Wreck
@@ -40,9 +40,10 @@ class WayBack(Stage):
         """Takes back all that was done beside the old container, which was never touched."""
         old, _ = parts(journal)
         name = parked_name(old.name, "new", journal.deployment.id)
+        # First of all: a container that cannot be removed must not keep the tag from its image.
+        await put_back_tag(self.engine, journal)
         await self.dispose(name)
         await self._forget_network(journal)
-        await put_back_tag(self.engine, journal)
 
     async def revert(self, journal: Journal) -> None:
         """Brings back the very container that ran before, under its own name.
@@ -54,7 +55,7 @@ class WayBack(Stage):
         await self.refuse_strangers(journal)
         current = await self.find(old.id)
         if current is None or current["State"].get("Status") in {"removing", "dead"}:
-            raise GoneError(f"container {old.id[:12]} that ran before is gone")
+            raise _gone(journal)
         fresh = await self.find(new.id)
         if journal.strategy == "warm":
             await self._networks_back(journal, current, fresh)
@@ -68,7 +69,10 @@ class WayBack(Stage):
         await put_back_tag(self.engine, journal)
         policy = restart_policy(old.inspect["HostConfig"].get("RestartPolicy"))
         if policy:
-            await self.engine.update_restart_policy(old.id, policy)
+            try:
+                await self.engine.update_restart_policy(old.id, policy)
+            except NotFound:
+                raise _gone(journal) from None
         fault_point("restored")
         if fresh is not None and fresh["State"].get("Status") != "created":
             await self.stop(fresh)
@@ -77,6 +81,9 @@ class WayBack(Stage):
             try:
                 await self.start(old.id)
             except StartError as problem:
+                if await self.find(old.id) is None:
+                    # Pruned while the other one was being stopped.
+                    raise _gone(journal) from None
                 raise CannotSwapError(str(problem)) from None
         if named_last:
             await self._take_own_name(journal, current)
@@ -152,3 +159,8 @@ class WayBack(Stage):
             # One on which somebody put another container stays until that is gone.
             with suppress(EngineError):
                 await self.engine.remove_network(network)
+
+
+def _gone(journal: Journal) -> GoneError:
+    old, _ = parts(journal)
+    return GoneError(f"container {old.id[:12]} that ran before is gone")

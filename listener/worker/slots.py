@@ -288,6 +288,7 @@ class Slots:
         running = [task for name, task in self._tasks.items() if name != self._replacing]
         if running:
             log.info("stopping: waiting for running deployments", count=len(running))
+            self._runner.stops_at = time.monotonic() + grace
             await asyncio.wait(running, timeout=grace)
         await self.abandon()
 

@@ -11,6 +11,7 @@ import structlog
 from listener.config import Settings
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
+from listener.drivers.own import is_made_up
 from listener.registry import Credentials, Resolver
 from listener.store import Archive, Holder, Lease, LeaseLost, Store, Unavailable
 from listener.telemetry import Metrics
@@ -52,6 +53,7 @@ class Worker:
         self._published = published
         self._stopping = asyncio.Event()
         self._tenure: Tenure | None = None
+        self._machine = ""
 
     @property
     def problem(self) -> str | None:
@@ -72,9 +74,9 @@ class Worker:
 
     def replace_settings(self, settings: Settings) -> None:
         """Takes a reloaded configuration: targets, defaults, registries."""
-        self.settings = settings
+        self.settings = self._named(settings)
         if self._tenure is not None:
-            self._tenure.replace_settings(settings)
+            self._tenure.replace_settings(self.settings)
 
     async def run(self) -> None:
         """Holds the lease whenever it can, and works while it holds it."""
@@ -93,7 +95,16 @@ class Worker:
         except (EngineAway, EngineError) as problem:
             await self._wait_for("the engine", str(problem))
             return False
+        self._machine = engine.name
+        self.settings = self._named(self.settings)
         return True
+
+    def _named(self, settings: Settings) -> Settings:
+        """With the machine's name for a worker that has none but its container's id."""
+        if not self._machine or not is_made_up(settings.host):
+            return settings
+        self._metrics.worker_forgotten(settings.host)
+        return settings.model_copy(update={"host": self._machine})
 
     async def _hold(self, engine: Engine) -> None:
         lease = Lease(self._store, engine.engine_id, self._owner, self.settings.host)

@@ -152,3 +152,15 @@ def test_the_deadline_leaves_room_for_the_engines_own_verdict(
 
 def test_a_configured_timeout_wins() -> None:
     assert terms(Health(timeout="5s"), {"Test": ["CMD", "x"]}).deadline == 5
+
+
+def test_one_probe_that_fails_after_the_deadline_takes_no_well_one_back() -> None:
+    passes, fails = replace(UP, probe=True), replace(UP, probe=False, probe_output="timed out")
+    samples = [*[passes] * 90, fails, passes]
+    verdict, since = watch(samples, Terms(60, 120, True))
+    assert verdict is not None
+    assert (verdict.kind, since) == ("healthy", 121)
+    verdict, since = watch([*[passes] * 90, fails], Terms(60, 120, True))
+    assert verdict is not None
+    assert verdict.reason.startswith("its probe failed 3 times in a row after it had passed")
+    assert since == 92

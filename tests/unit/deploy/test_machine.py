@@ -458,3 +458,12 @@ def test_without_rollback_what_serves_stays_whatever_the_engine_refuses(phase: P
         f"{phase} refused; left as it is, since rollback is off for this target",
     )
     assert toy.running == {"new"}
+
+
+def test_what_cannot_be_tidied_up_hides_no_verdict() -> None:
+    toy = Toy(sick=True, strategy="warm", faulty=frozenset({Phase.DISCARD}))
+    saved = [fresh()]
+    run(toy, saved, kill_at=0)
+    end = saved[-1].deployment
+    assert end.state is State.FAILED
+    assert end.reason == "unhealthy; not tidied up: discard refused"

@@ -28,8 +28,13 @@ class FakeEngine:
     engine_id: str = "one"
     driver: str = "overlay2"
     changes: list[str] = field(default_factory=list)
+    proxy: int = 0
+    """With which status a proxy before it says that the engine is away."""
 
     async def serve(self, request: web.Request) -> web.Response:
+        if self.proxy:
+            page = "<html><body><h1>No server is available</h1></body></html>"
+            return web.Response(status=self.proxy, text=page, content_type="text/html")
         asked, _, path = request.path.removeprefix("/").partition("/")
         if asked == "version":
             said = {"ApiVersion": f"1.{self.newest}", "MinAPIVersion": f"1.{self.lowest}"}
@@ -124,3 +129,15 @@ async def test_other_refusals_are_refusals(fake: tuple[FakeEngine, Engine]) -> N
     _, engine = fake
     with pytest.raises(NotFound, match="no such container: nothing"):
         await engine.inspect_container("nothing")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_proxy_that_does_not_reach_the_engine_says_that_it_is_away(
+    fake: tuple[FakeEngine, Engine], status: int
+) -> None:
+    far, engine = fake
+    far.proxy = status
+    with pytest.raises(EngineAway, match=f"does not answer: status {status}"):
+        await engine.inspect_container("web")
+    far.proxy = 0
+    assert (await engine.inspect_container("web"))["Id"] == "web"

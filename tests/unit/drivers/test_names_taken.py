@@ -9,7 +9,7 @@ import pytest
 
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
-from listener.drivers.errors import Conflict, NotFound
+from listener.drivers.errors import Conflict, EngineError, EngineStuck, NotFound
 from listener.drivers.stage import Stage
 
 
@@ -53,3 +53,40 @@ async def test_one_that_was_removed_meanwhile_needs_no_other_name() -> None:
     inspect = {"Id": "id", "Name": "/web", "State": {"Status": "exited"}}
     await Stage(cast("Engine", bench)).move_away(inspect, "web.bad-7f3a9c1e")
     assert bench.answers == []
+
+
+class Found:
+    """An engine on which each name leads to the same answer."""
+
+    def __init__(self, answer: dict[str, Any] | Exception) -> None:
+        self.answer = answer
+
+    async def inspect_container(self, _: str) -> dict[str, Any]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def logs(self, _: str, *, tail: int) -> list[str]:
+        raise EngineStuck(f"no answer to GET logs?tail={tail} within 15 s")
+
+
+@pytest.mark.parametrize(
+    ("answer", "there"),
+    [
+        ({"Id": "db3f" * 16, "Name": "/cache", "State": {"Status": "running"}}, False),
+        ({"Id": "db3f" * 16, "Name": "/db", "State": {"Status": "running"}}, True),
+        ({"Id": "db", "Name": "/cache", "State": {"Status": "running"}}, True),
+        (EngineError(500, "Multiple IDs found with provided prefix: db"), False),
+        (NotFound(404, "No such container: db"), False),
+    ],
+)
+async def test_the_beginning_of_an_id_is_no_name(
+    answer: dict[str, Any] | Exception, there: bool
+) -> None:
+    found = await Stage(cast("Engine", Found(answer))).find("db")
+    assert (found is not None) is there
+
+
+async def test_a_log_that_cannot_be_had_holds_nothing_up() -> None:
+    lines = await Stage(cast("Engine", Found({}))).logs("db")
+    assert lines == ("its log cannot be read: no answer to GET logs?tail=100 within 15 s",)

@@ -49,3 +49,9 @@ def test_what_helps(
     wreck = Wreck("shop", "web", old, old_runs, new, holder, good)
     wanted = [*commands, "listener resume shop"]
     assert remedy(wreck) == ", then ".join(f"`{command}`" for command in wanted)
+
+
+def test_what_was_stopped_with_it_is_started_too() -> None:
+    wreck = Wreck("shop", "web", "web", False, None, "web", GOOD, asleep=("vpn", "logs"))
+    said = "`docker start web`, then `docker start vpn logs`, then `listener resume shop`"
+    assert remedy(wreck) == said

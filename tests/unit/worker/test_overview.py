@@ -28,6 +28,7 @@ class Parts:
         self.answers = asyncio.Event()
         self.shown: list[list[TargetView]] = []
         self.unrun: Deployment | None = None
+        self.lane: str | None = None
         whole = cast(Any, self)
         self.overview = Overview("h1", whole, whole, whole, Metrics(), lambda: None)
 
@@ -45,8 +46,8 @@ class Parts:
     async def deployments(self, **_: object) -> list[Deployment]:
         return []
 
-    def running(self, _: str) -> None:
-        pass
+    def running(self, _: str) -> str | None:
+        return self.lane
 
     def waiting(self, _: str) -> None:
         pass
@@ -82,3 +83,12 @@ async def test_what_ended_without_having_run_is_the_last_deployment() -> None:
     ((view,),) = parts.shown[1:]
     assert view.last_deployment is not None
     assert view.last_deployment.reason == "the registry refused"
+
+
+async def test_an_end_is_shown_though_its_lane_is_free_only_a_moment_later() -> None:
+    parts, ended = Parts(), a_deployment().model_copy(update={"state": State.SUCCEEDED})
+    parts.lane = ended.id
+    await parts.show("web")
+    parts.overview.ended(ended, Memory())
+    await parts.show("web")
+    assert [views[0].state for views in parts.shown] == ["deploying", "idle"]

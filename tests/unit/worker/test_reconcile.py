@@ -160,3 +160,33 @@ async def test_while_another_deployment_runs_nobody_asks() -> None:
     for _ in range(4):
         await host.reconcile.look()
     assert (host.asked, host.queued) == (0, [])
+
+
+async def test_a_question_that_met_a_deployment_under_way_is_asked_soon_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_WITHIN", 0.0)
+    host = Host(stale=0)
+    hourly = WEB.model_copy(update={"settings": TargetSettings(reconcile="1h")})
+    host.seen, host.busy = (hourly,), "one that a kill had interrupted"
+    monkeypatch.setattr(host, "targets", lambda: asyncio.sleep(0, [hourly]))
+    await host.reconcile.look()
+    assert host.asked == 0
+    host.busy = None
+    await host.reconcile.look()
+    await host.reconcile.look()
+    assert [found.trigger for found in host.queued] == [Trigger.RECONCILE]
+
+
+async def test_what_is_pinned_to_its_digest_makes_no_new_question_of_each_deployment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_WITHIN", 0.0)
+    host = Host(stale=100)
+    for digest in (OLD, NEW):
+        facts = {"settings": TargetSettings(reconcile="1h"), "spelling": f"web:1@{digest}"}
+        pinned = WEB.model_copy(update=facts)
+        host.seen = (pinned,)
+        monkeypatch.setattr(host, "targets", lambda seen=pinned: asyncio.sleep(0, [seen]))
+        await host.reconcile.look()
+    assert host.asked == 1
