@@ -162,11 +162,26 @@ async def a_writer(state_dir: Path, name: str) -> tuple[asyncio.subprocess.Proce
     return writer, int(line)
 
 
+def is_id(line: str) -> bool:
+    return not line[:1].isdigit() and "embedded" not in line
+
+
 async def acked(writer: asyncio.subprocess.Process) -> list[str]:
     assert writer.stdout is not None
     lines = (await writer.stdout.read()).decode().split("\n")[:-1]
     await writer.wait()
-    return [line for line in lines if not line[:1].isdigit() and "embedded" not in line]
+    return [line for line in lines if is_id(line)]
+
+
+async def first_acked(writer: asyncio.subprocess.Process, count: int) -> list[str]:
+    assert writer.stdout is not None
+    ids: list[str] = []
+    async with asyncio.timeout(60):
+        while len(ids) < count:
+            line = (await writer.stdout.readline()).decode().strip()
+            assert line, "the writer ended"
+            ids += [line] if is_id(line) else []
+    return ids
 
 
 async def test_nothing_acknowledged_is_lost_when_all_is_killed(
@@ -175,7 +190,7 @@ async def test_nothing_acknowledged_is_lost_when_all_is_killed(
     answered: list[str] = []
     for turn in range(5):
         writer, server = await a_writer(directory / "state", f"w{turn}")
-        await asyncio.sleep(0.05 + 0.1 * turn)
+        answered += await first_acked(writer, 25 + 5 * turn)
         os.kill(server, signal.SIGKILL)
         writer.kill()
         answered += await acked(writer)
