@@ -48,6 +48,12 @@ class Host:
         """Has less patience from now on."""
         self.rollouts = Rollouts(self.store, self.lease, lost_after=60, gather=gather)
 
+    async def seconds_left(self) -> float:
+        """How long it may say nothing in its turn."""
+        now = int((await self.store.call("TIME"))[0])
+        lost = await self.store.call("ZSCORE", keys.turns(GROUP), f"web@{self.name}")
+        return float(lost) / 1000 - now
+
     async def falls_silent(self) -> None:
         """Is as if nothing had been heard of it for a minute, where it is in its turn."""
         await self.store.call("ZADD", keys.turns(GROUP), "XX", 1, f"web@{self.name}")
@@ -176,9 +182,11 @@ async def test_those_that_were_done_are_sent_back_once(hosts: Sequence[Host], st
 async def test_a_host_that_is_lost_in_its_turn_stops_the_others(hosts: Sequence[Host]) -> None:
     a, b, c = hosts
     assert await a.asks() == GO
+    assert 30 < await a.seconds_left() <= 61
     for _ in range(3):  # it says that it goes on
         await a.falls_silent()
         await a.rollouts.keep(a.part(), "d-a-1")
+        assert 30 < await a.seconds_left() <= 61
         assert await b.asks() == wait("a")
     await a.falls_silent()
     assert await b.asks() == STOPPED
