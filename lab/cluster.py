@@ -55,7 +55,7 @@ class Cluster(World):
             *("--constraint", f"node.hostname!={third}", *_HEALTH, *_UPDATE, *options),
             self.image(app),
         )
-        wait_for(lambda: self.settled(app), f"{app} runs", timeout=60)
+        wait_for(lambda: self.settled(app), f"{app} runs", timeout=120)
 
     def first_release(self, app: str, *options: str, replicas: int | None = 2) -> str:
         """Pushes version 1 and makes a service of it; returns its digest."""

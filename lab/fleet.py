@@ -170,6 +170,10 @@ class Fleet:
             for name, host in self.hosts.items()
         }
 
+    def wait_answers(self, wanted: Mapping[str, str]) -> None:
+        """Returns once the users of these hosts see these versions."""
+        wait_for(lambda: wanted.items() <= self.answers().items(), f"the users see {dict(wanted)}")
+
     def leftovers(self) -> list[str]:
         """Containers that stand beside the app where nothing is under way."""
         return [

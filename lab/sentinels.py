@@ -18,7 +18,8 @@ SERVICE = "shop"
 class Sentineled(Server):
     """Three servers and three Sentinels on free ports of 127.0.0.1, or of an `address`.
 
-    The Sentinels take a server for dead after a second without an answer.
+    The Sentinels take a server for dead after five seconds without an answer: a busy machine is no
+    failover.
     """
 
     def __init__(self, directory: Path, *, address: str = "127.0.0.1") -> None:
@@ -72,7 +73,7 @@ class Sentineled(Server):
             }
             return len(named) == 1 and str(old.port) not in named and self._is_master(named.pop())
 
-        wait_for(promoted, "the Sentinels promote a replica", timeout=40)
+        wait_for(promoted, "the Sentinels promote a replica", timeout=90)
         return self.master
 
     def wait_for_replicas(self) -> None:
@@ -120,7 +121,7 @@ class Sentineled(Server):
         file.write_text(
             f"port {port}\nbind {self._address}\nprotected-mode no\ndir {directory}\n"
             f"sentinel monitor {SERVICE} {self._address} {master} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} 1000\n"
+            f"sentinel down-after-milliseconds {SERVICE} 5000\n"
             f"sentinel failover-timeout {SERVICE} 6000\n"
         )
         command = [program("redis-server"), str(file), "--sentinel"]

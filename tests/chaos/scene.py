@@ -49,7 +49,9 @@ class Scene:
         self.world.listener.start(fault=fault)
         self.world.wait_target(APP)
         self.push(version, behaviour, seconds=seconds)
-        wait_for(lambda: not self.world.listener.alive, f"the listener dies at {fault}", timeout=60)
+        wait_for(
+            lambda: not self.world.listener.alive, f"the listener dies at {fault}", timeout=120
+        )
         assert self.world.listener.wait() == -signal.SIGKILL
 
     def lose_redis(self) -> None:

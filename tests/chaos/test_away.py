@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from lab.redis_server import RedisServer
 from listener.demo import http
-from listener.demo.app import Release
+from listener.demo.app import Behaviour, Check, Release
 from listener.demo.waiting import wait_for
 from listener.demo.world import HOOK, World
 from tests.conftest import MakeWorld
+
+# It is watched for long enough that something can be done meanwhile.
+SLOW = Release("2", Behaviour.SLOW, seconds=6, check=Check(start_period=30))
 
 
 def not_ready(world: World) -> str:
@@ -29,7 +32,7 @@ def test_a_push_while_the_engine_is_away_is_deployed_when_it_returns(make_world:
     wait_for(lambda: "engine" in not_ready(world), "/readyz says that the engine is away")
     world.push("web", Release("2"))
     wait_for(lambda: len(world.listener.pushes()) == 2, "the push is kept")
-    assert http.what_answers(url) == "1"
+    world.wait_answer(url, "1")
     world.gate.up()
     world.wait_answer(url, "2")
     wait_for(lambda: not not_ready(world), "/readyz is content again")
@@ -40,7 +43,7 @@ def test_the_engine_goes_away_in_mid_deployment(make_world: MakeWorld) -> None:
     world = make_world(gated=True)
     url = world.begin("web")
     assert world.gate is not None
-    digest = world.push("web", Release("2"))
+    digest = world.push("web", SLOW)
     wait_for(lambda: watched(world), "the swap is under way")
     world.gate.down()
     wait_for(lambda: "engine" in not_ready(world), "/readyz says that the engine is away")
@@ -55,7 +58,7 @@ def test_redis_goes_away_in_mid_deployment(
 ) -> None:
     world = make_world(settings={"redis": redis_server.url})
     url = world.begin("web")
-    digest = world.push("web", Release("2"))
+    digest = world.push("web", SLOW)
     wait_for(lambda: watched(world), "the swap is under way")
     redis_server.kill()
     wait_for(lambda: "Redis" in not_ready(world), "/readyz says that Redis is away")
@@ -99,6 +102,6 @@ def test_a_push_missed_while_everything_was_down_is_found(world: World) -> None:
     world.registry.stop()
     world.registry.start()
     world.listener.start()
-    world.wait_answer(url, "2")
+    world.wait_answer(url, "2", timeout=90)
     found = world.listener.deployment_of(world.name("web"), digest)
     assert (found["state"], found["trigger"]) == ("succeeded", "reconcile")

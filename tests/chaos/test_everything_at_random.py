@@ -162,7 +162,7 @@ def town(make_world: MakeWorld, redis_server: RedisServer) -> Town:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(420 + 2 * SECONDS)
+@pytest.mark.timeout(900 + 2 * SECONDS)
 def test_everything_at_random(town: Town, redis_server: RedisServer) -> None:
     print(f"CHAOS_SEED={SEED}")
     world, dice = town.world, town.dice
@@ -214,4 +214,5 @@ def assert_all_is_well(town: Town) -> None:
     for push in world.listener.pushes():
         assert push["matches"], push
     networks = world.engine.docker("network", "ls", "--format", "{{.Name}}").split()
-    assert [name for name in networks if name.startswith("listener-warm-")] == []
+    mine = [name for name in networks if world.session in name]
+    assert [name for name in mine if name.startswith("listener-warm-")] == []

@@ -12,6 +12,7 @@ import pytest
 
 from lab.compose import Project
 from listener.demo.app import Release
+from listener.demo.engine import EngineTrouble
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
@@ -64,7 +65,13 @@ class Pair:
         """Asserts that both run this version under their own names, and are Compose's own."""
         world, project, name = self.world, self.project, self.world.name("web")
         world.wait_target("web")
-        wait_for(lambda: self._all_run(version), f"both run {version}", timeout=120)
+        wait_for(
+            lambda: self._all_run(version),
+            f"both run {version}",
+            timeout=120,
+            # One may be replaced between the list and the look into it.
+            forgive=(OSError, EngineTrouble),
+        )
         wait_for(lambda: world.listener.target(name)["state"] == "idle", "it is idle", timeout=60)
         history = world.listener.quiet()
         assert self._all_run(version)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lab.events import Events
 from listener.demo import http
 from listener.demo.app import Behaviour, Release
 from listener.demo.engine import LABEL
@@ -70,17 +71,14 @@ def test_one_container_that_cannot_be_mended_does_not_hold_up_the_others(world: 
 def test_a_stop_that_outlives_who_asked_for_it_ends_nobody(world: World) -> None:
     # Version 1 ignores SIGTERM: the engine goes on stopping it for ten seconds.
     url = world.begin("web", Release("1", Behaviour.STUBBORN))
-    began = str(int(time.time()))
-    world.push("web", Release("2"))
-
-    def being_stopped() -> bool:
-        kills = ("--filter", "event=kill", "--filter", f"label={LABEL}={world.session}")
-        now = str(int(time.time()) + 1)
-        said = world.engine.docker("events", "--since", began, "--until", now, *kills)
-        return "signal=15" in said
-
-    wait_for(being_stopped, "the engine was told to stop version 1")
-    world.listener.kill(redis=True)
+    kills = ("event=kill", f"label={LABEL}={world.session}")
+    signals = Events(
+        world.engine, world.directory / "events", "{{.Actor.Attributes.signal}}", *kills
+    )
+    with signals:
+        world.push("web", Release("2"))
+        wait_for(lambda: "15" in signals.lines(), "the engine was told to stop version 1")
+        world.listener.kill(redis=True)
     shutil.rmtree(world.directory / "state")
     world.registry.stop()
     world.listener.start()

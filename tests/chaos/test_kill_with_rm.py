@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listener.demo.app import Behaviour
+from listener.demo.waiting import wait_for
 from listener.demo.world import World
 from tests.chaos.scene import Scene
 
@@ -42,4 +43,10 @@ def test_a_sick_release_is_taken_back_without_the_journal(world: World, fault: s
     scene.die_at(fault, "2", Behaviour.SICK)
     scene.lose_redis()
     world.listener.start()
+    # Where nothing is known of the digest any more, it is tried and taken back once more.
+    wait_for(
+        lambda: any(one["state"] == "rolled_back" for one in world.listener.deployments()),
+        "the sick version is taken back",
+        timeout=90,
+    )
     scene.comes_to_rest("1")

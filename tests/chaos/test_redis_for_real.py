@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 from lab.redis_server import RedisServer
 from lab.sentinels import SERVICE, Sentineled
 from listener.demo import http
-from listener.demo.app import Release
+from listener.demo.app import Behaviour, Check, Release
 from listener.demo.listener import FINAL
 from listener.demo.process import program
 from listener.demo.waiting import wait_for
 from listener.demo.world import HOOK, World
 from tests.conftest import MakeWorld
+
+# It is watched for long enough that something can be done meanwhile.
+SLOW = Release("2", Behaviour.SLOW, seconds=6, check=Check(start_period=30))
 
 
 def post(world: World, number: int, digest: str) -> http.Answer:
@@ -51,27 +53,33 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         number = 0
-        while not self.enough.is_set():
-            answer = post(self.world, number, self.digest)
+        while not self.enough.wait(0.1):
+            try:
+                answer = post(self.world, number, self.digest)
+            except OSError:
+                # Nobody knows whether it was taken: the same once more.
+                continue
             if answer.status == 202:
                 self.accepted.append(answer.json["pushes"][0]["id"])
                 number += 1
             else:
                 self.refused.append(answer)
-            time.sleep(0.1)
 
 
 def test_the_master_dies_in_mid_deployment(make_world: MakeWorld, tmp_path: Path) -> None:
     with Sentineled(tmp_path / "redis") as redis:
         world = make_world(settings={"redis": redis.url})
         url = world.begin("web")
-        ready = http.get(f"{world.listener.admin}/readyz").text
-        assert ready == f"ok, with Redis at 127.0.0.1:{redis.master.port} (the master of {SERVICE})"
+        ready = f"ok, with Redis at 127.0.0.1:{redis.master.port} (the master of {SERVICE})"
+        wait_for(
+            lambda: http.get(f"{world.listener.admin}/readyz").text == ready, f"it says {ready}"
+        )
 
-        digest = world.push("web", Release("2"))
+        digest = world.push("web", SLOW)
+        wait_for(lambda: watched(world), "version 2 is being watched")
         sender = Sender(world, digest)
         sender.start()
-        wait_for(lambda: watched(world), "version 2 is being watched")
+        wait_for(lambda: len(sender.accepted) > 2, "pushes are taken")
         old = redis.master
         old.kill()
         redis.wait_for_another(old)
@@ -107,7 +115,7 @@ def test_memory_is_full_in_mid_deployment(make_world: MakeWorld, redis_server: R
 
     world = make_world(settings={"redis": redis_server.url})
     url = world.begin("web")
-    digest = world.push("web", Release("2"))
+    digest = world.push("web", SLOW)
     wait_for(lambda: watched(world), "version 2 is being watched")
     redis("config", "set", "maxmemory", "1")
     answer = post(world, 1, digest)

@@ -21,7 +21,7 @@ from tests.mutation.lua import Mutant, mutants
 _ROOT = Path(__file__).parents[2]
 _WITHIN = 240
 # The quickest first: most mutants fall at the first test.
-_LEASE = ("test_lease.py", "test_ledger.py")
+_LEASE = ("test_lease.py", "test_lease_kept.py", "test_ledger.py")
 _TURNS = ("test_rollouts.py", "test_rolling.py", "test_keyspace.py")
 _TESTS = {
     "APPEND": ("test_pushes.py", "test_incoming.py", "test_keyspace.py", "test_changes.py"),

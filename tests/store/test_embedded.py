@@ -162,9 +162,9 @@ async def a_writer(state_dir: Path, name: str) -> tuple[asyncio.subprocess.Proce
     return writer, int(line)
 
 
-async def acked(writer: asyncio.subprocess.Process) -> list[str]:
+async def acked(writer: asyncio.subprocess.Process, told: bytes = b"") -> list[str]:
     assert writer.stdout is not None
-    lines = (await writer.stdout.read()).decode().split("\n")[:-1]
+    lines = (told + await writer.stdout.read()).decode().split("\n")[:-1]
     await writer.wait()
     return [line for line in lines if not line[:1].isdigit() and "embedded" not in line]
 
@@ -175,10 +175,11 @@ async def test_nothing_acknowledged_is_lost_when_all_is_killed(
     answered: list[str] = []
     for turn in range(5):
         writer, server = await a_writer(directory / "state", f"w{turn}")
-        await asyncio.sleep(0.05 + 0.1 * turn)
+        assert writer.stdout is not None
+        told = b"".join([await writer.stdout.readline() for _ in range(25 + 5 * turn)])
         os.kill(server, signal.SIGKILL)
         writer.kill()
-        answered += await acked(writer)
+        answered += await acked(writer, told)
         await until_dead(server)
     assert len(answered) > 100
     store = await connect(await embedded.start())

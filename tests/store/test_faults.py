@@ -14,6 +14,7 @@ from listener.store import (
     PushLog,
     Store,
     Unavailable,
+    client,
     connect,
     durability,
     keys,
@@ -100,13 +101,17 @@ async def test_a_wrong_password_is_not_shown(server: Server, own_store: Store) -
     await store.close()
 
 
-async def test_a_hanging_server(server: Server, own_store: Store) -> None:
+async def test_a_hanging_server(
+    server: Server, own_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await own_store.look()
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
-    async with asyncio.timeout(6):
-        with pytest.raises(Unavailable, match="does not answer"):
-            await append(own_store)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(client, "COMMAND_TIMEOUT", 0.5)
+        async with asyncio.timeout(6):
+            with pytest.raises(Unavailable, match=r"does not answer within 0\.5 s"):
+                await append(own_store)
     server.process.send_signal(signal.SIGCONT)
     await append(own_store)
 

@@ -104,29 +104,6 @@ async def test_a_lease_that_is_not_renewed_runs_out(store: Store) -> None:
     assert first.lost.is_set()
 
 
-async def test_a_kept_lease_does_not_run_out(store: Store) -> None:
-    first, second = a_lease(store, "a", ttl=0.5), a_lease(store, "b")
-    assert await first.acquire()
-    keeping = asyncio.create_task(first.keep())
-    for _ in range(30):
-        assert not await second.acquire()
-        await asyncio.sleep(0.05)
-    await first.release()
-    async with asyncio.timeout(2):
-        await keeping
-    assert await second.acquire()
-
-
-async def test_the_keeper_says_when_it_is_lost(store: Store) -> None:
-    first, second = a_lease(store, "a", ttl=0.6), a_lease(store, "b")
-    assert await first.acquire()
-    await store.call("DEL", keys.lease("engine"))
-    assert await second.acquire()
-    async with asyncio.timeout(2):
-        await first.keep()
-    assert first.lost.is_set()
-
-
 async def test_the_same_instance_takes_over_at_once(store: Store) -> None:
     before, after = a_lease(store, "a"), a_lease(store, "a")
     assert await before.acquire()
@@ -197,10 +174,10 @@ async def test_the_fence_stops_every_write_of_the_old_holder(store: Store) -> No
 async def test_the_guard_passes_while_redis_is_away_and_nobody_can_have_it(
     server: Server, own_store: Store
 ) -> None:
-    lease = a_lease(own_store, "a", ttl=2.0)
+    lease = a_lease(own_store, "a", ttl=20.0)
     assert await lease.acquire()
     server.kill()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await lease.guard()
 
 

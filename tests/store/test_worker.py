@@ -13,7 +13,7 @@ from listener.telemetry import Metrics
 from listener.worker import Worker
 from tests.unit.drivers.test_engine_exchanged import FakeEngine
 
-from .conftest import DEADLINE
+DEADLINE = 60.0
 
 
 async def held(store: Store, engine: str) -> str | None:

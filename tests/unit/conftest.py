@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
@@ -36,6 +39,9 @@ class Panel:
     problems: list[str] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often each path was answered."""
+    answering: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def ready(self) -> list[str]:
         return self.problems
@@ -63,6 +69,19 @@ class Panel:
             self.ledgers[host] = Ledger(self.store, lease, host)
         return self.ledgers[host]
 
+    async def note(self, request: web.Request, _: web.StreamResponse) -> None:
+        """Counts an answer that is about to be sent."""
+        async with self.answering:
+            self.answers[request.path] += 1
+            self.answering.notify_all()
+
+    async def has_shown(self, path: str) -> None:
+        """Returns once somebody who asks again and again was answered what there is now."""
+        async with self.answering:
+            # The next answer may have been read before.
+            enough = self.answers[path] + 2
+            await self.answering.wait_for(lambda: self.answers[path] >= enough)
+
     async def record(self, deployment: Deployment) -> None:
         await (await self.ledger(deployment.host)).record(deployment)
 
@@ -82,6 +101,7 @@ async def make_panel(redis_server: RedisServer) -> AsyncIterator[MakePanel]:
             gate = Gate(loopback, SecretStr(token) if token else None)
             page = MetricsPage(Metrics().registry)
             app = admin_app(store, panel.pushes, page, gate, panel.ready)
+            app.on_response_prepare.append(panel.note)
             server = await stack.enter_async_context(TestServer(app, host="127.0.0.1"))
             panel.url = str(server.make_url("")).rstrip("/")
             return panel

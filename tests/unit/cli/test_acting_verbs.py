@@ -34,12 +34,13 @@ async def ordered(panel: Panel) -> Deployment:
 
 
 async def play(panel: Panel, *states: dict[str, Any]) -> None:
-    """Takes the next command and lets its deployment go through these changes."""
+    """Takes the next command and lets its deployment go through these changes, each one shown."""
     made = await ordered(panel)
     for change in states:
         made = made.model_copy(update=change)
         await panel.record(made)
-        await asyncio.sleep(0.8)
+        if change is not states[-1]:
+            await panel.has_shown(f"/api/v1/deployments/{made.id}")
 
 
 async def test_deploy_prints_the_id_and_tells_the_worker(shell: Shell, panel: Panel) -> None:

@@ -201,14 +201,14 @@ def test_a_list_brings_a_bounded_number_of_pushes(name: str, body: object) -> No
 
 
 def test_an_endless_name_is_read_once_and_not_for_each_resource() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     data = {
         "repository": {"repo_full_name": "a-" * 250_000 + "!"},
         "resources": [{"tag": "1", "resource_url": "harbor.example.test/a"}] * 9_000,
     }
     with pytest.raises(NotUnderstood, match="is not an image reference"):
         parse("harbor", {"type": "PUSH_ARTIFACT", "event_data": data})
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_an_actor_is_printable_and_short() -> None:

@@ -198,12 +198,21 @@ async def test_many_listen_to_one_reader(panel: Panel, monkeypatch: pytest.Monke
 async def test_who_reads_too_slowly_is_cut_off_and_may_come_back(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    given_up = asyncio.Event()
+    leave = broadcast.Broadcast.leave
+
+    def leave_and_tell(self: broadcast.Broadcast, ear: broadcast.Ear) -> None:
+        leave(self, ear)
+        given_up.set()
+
     with monkeypatch.context() as hasty:
         hasty.setattr(events, "_PATIENCE", 0.2)
+        hasty.setattr(broadcast.Broadcast, "leave", leave_and_tell)
         async with listening(panel) as stream:
             for _ in range(100):  # far more than the buffers between the two hold
                 await panel.record(a_deployment(reason="x" * 300_000))
-            await asyncio.sleep(1)  # what a slow reader does
+            async with asyncio.timeout(SECONDS):  # what a slow reader does
+                await given_up.wait()
             with pytest.raises((EOFError, ClientError)):
                 await stream.until("the end")
     async with listening(panel, stream.last_id, first="") as stream:
@@ -216,8 +225,7 @@ async def test_nothing_is_read_where_nobody_listens(
     monkeypatch.setattr(events, "_HEARTBEAT", 0.05)
     monkeypatch.setattr(broadcast, "_BLOCK", 0.05)
     async with listening(panel):
-        pass
-    (reader,) = [task for task in asyncio.all_tasks() if task.get_name() == "events"]
+        (reader,) = [task for task in asyncio.all_tasks() if task.get_name() == "events"]
     async with asyncio.timeout(SECONDS):
         await reader
 
