@@ -57,7 +57,7 @@ class Salvage:
             await self._remove_new(scene, new)
         phase = None
         if old is not None:
-            phase = await self._mend_old(scene, old)
+            phase = await self._mend_old(scene, old, made)
         elif bad is not None:
             await self._mend_bad(scene, bad)
         if phase is None and made is not None:
@@ -77,7 +77,9 @@ class Salvage:
                 if not (await self._engine.inspect_network(network["Id"])).get("Containers"):
                     await self._engine.remove_network(network["Id"])
 
-    async def _mend_old(self, scene: Scene, old: dict[str, Any]) -> Phase | None:
+    async def _mend_old(
+        self, scene: Scene, old: dict[str, Any], made: dict[str, Any] | None
+    ) -> Phase | None:
         own = scene.own
         never_started = own is None or own["State"] == "created"
         if never_started and scene.one("bad") is None:
@@ -93,7 +95,7 @@ class Salvage:
                     await self._start(own)
                     return None
                 await self._start(old)
-            elif old["State"] != "running" and not await self._rested(old, own):
+            elif old["State"] != "running" and not await self._rested(old, made):
                 await self._start(old)
             await self._take_place(scene, old)
             return None
@@ -101,13 +103,13 @@ class Salvage:
             return Phase.REVERT
         return Phase.HANDOVER if old["State"] == "running" else Phase.WATCH
 
-    async def _rested(self, old: dict[str, Any], own: dict[str, Any] | None) -> bool:
-        """Whether the old one did not run before the swap either: a new one is made first."""
+    async def _rested(self, old: dict[str, Any], made: dict[str, Any] | None) -> bool:
+        """Whether the old one did not run before the swap either: the new one is made first."""
         inspect = await self._engine.inspect_container(old["Id"])
         ended = str(inspect["State"].get("FinishedAt", ""))
         if ended.startswith(_NEVER):
             return bool(old["State"] == "created")
-        return own is not None and datetime.fromisoformat(ended).timestamp() < int(own["Created"])
+        return made is not None and datetime.fromisoformat(ended).timestamp() < int(made["Created"])
 
     async def _take_place(self, scene: Scene, old: dict[str, Any]) -> None:
         if scene.own is not None:
