@@ -28,8 +28,16 @@ def relied_on(settings: Settings, summaries: Sequence[Summary]) -> dict[str, str
         summary["Id"]: mainstay.what
         for mainstay in _mainstays(settings, summaries)
         for summary in summaries
-        if not is_own(summary) and serves(summary, mainstay, own)
+        if not is_own(summary) and _leads(mainstay, own) and serves(summary, mainstay, own)
     }
+
+
+def _leads(mainstay: Mainstay, own: Summary | None) -> bool:
+    """Whether this program asks at that address itself: a loopback in a container is its own, while
+    the engine, which asks registries, has the machine's.
+    """
+    apart = own is not None and (own.get("HostConfig") or {}).get("NetworkMode") != "host"
+    return not (apart and mainstay.loopback and mainstay.what in _INDISPENSABLE)
 
 
 def left_alone(target: Target, what: str | None, *, named: bool = False) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from listener.deploy.checks import Checks, drain
 from listener.deploy.outcomes import (
@@ -31,7 +32,7 @@ from listener.drivers.current import CannotSwapError
 from listener.drivers.cutover import Cutover
 from listener.drivers.dependents import Dependents
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineError, EngineStuck
 from listener.drivers.handover import Handover
 from listener.drivers.holds import Holds
 from listener.drivers.neighbours import Neighbours
@@ -184,7 +185,9 @@ class Acts:
             if not isinstance(outcome, Healthy):
                 return outcome
         for swap in journal.batch:
-            await self._handover.retire(journal.of(swap))
+            # One that cannot be stopped serves nobody any more: it is removed at the end.
+            with suppress(EngineStuck):
+                await self._handover.retire(journal.of(swap))
         return Done()
 
     async def _commit(self, journal: Journal, memory: Memory) -> Outcome:

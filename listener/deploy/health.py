@@ -123,8 +123,8 @@ def judge(
         return progress, Verdict("unhealthy", f"{reason}: {evidence(sample)}")
     # A watch may begin, or go on after a restart of ours, when its deadline is over: one pass is no
     # proof yet, but nothing to be taken back for either.
-    # Nor is one that fails between others that pass.
-    doubtful = progress.good_since is not None and sample.probe is not None
+    # Nor is one that fails between others that pass, as long as that may still end well.
+    doubtful = progress.good_since is not None and since < wanted.deadline + wanted.settle
     if since >= wanted.deadline and not (doubtful or 0 < progress.passes < _PROBES_TO_PASS):
         return progress, Verdict(
             "unhealthy", f"not healthy within {wanted.deadline:g} s: {evidence(sample)}"

@@ -236,7 +236,7 @@ def _faulted(journal: Journal, fault: Faulted, now: datetime) -> Journal:
         return go(journal, Phase.DISCARD, **facts)
     if journal.phase in _NEW_SERVES and not journal.target.settings.rollback:
         return go(journal, Phase.COMMIT, **facts)
-    untaken = journal.phase is Phase.BEFORE_STOP
+    untaken = fault.blameless or journal.phase is Phase.BEFORE_STOP
     return go(journal, Phase.REVERT, **facts, untaken=untaken)
 
 

@@ -159,10 +159,13 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Faulted:
-    """The act failed for good. `remedy` names the commands that help after a failed rollback."""
+    """The act failed for good. `remedy` names the commands that help after a failed rollback;
+    `blameless` says that the engine is to blame, not the new image.
+    """
 
     reason: str
     remedy: str | None = None
+    blameless: bool = False
 
 
 Outcome = (

@@ -123,7 +123,7 @@ class Planning:
         """How one container is replaced, and why so."""
         await refuse_without_support(self._engine, old)
         lives = next((one.name for one in dependents if is_own(one.inspect)), None)
-        if lives is not None:
+        if lives is not None and not target.own:
             raise CannotSwapError(
                 f"this program itself, container {lives}, lives off {old.name}: it cannot replace"
                 " both; give it a network and volumes of its own"

@@ -34,10 +34,8 @@ _RETRY_EVERY = 0.5
 _REPORT_EVERY = 1.0
 _STOP, _START = 10.0, 5.0
 _UNDIVIDED = (Phase.CUTOVER, Phase.HANDOVER, Phase.REVERT, Phase.REVIVE, Phase.STEP_ASIDE)
+_PARKED = (Phase.CUTOVER, Phase.HANDOVER)
 _UNPULLED = (Phase.RESOLVE, Phase.PLAN, Phase.PULL, Phase.UPDATE)
-
-
-_Perform = Callable[[Journal, Memory, ActProgress], Coroutine[Any, Any, Outcome]]
 
 
 class Performer(Protocol):
@@ -148,11 +146,13 @@ class Runner:
         stuck = Stuck()
         while True:
             try:
-                return await self._undivided(self._acts.perform, journal, memory, progress)
+                if not told:
+                    self._park(journal)
+                return await _undivided(self._acts.perform(journal, memory, progress), journal)
             except EngineAway as fault:
                 stuck = stuck.after(fault)
                 if stuck.hopeless:
-                    return Faulted(str(fault))
+                    return Faulted(str(fault), blameless=True)
                 if not told:
                     log.warning(
                         "waiting for the engine",
@@ -168,23 +168,15 @@ class Runner:
                 log.exception("a fault of this program", deployment=journal.deployment.id)
                 return Faulted(f"a fault of this program: {type(fault).__name__}: {fault}")
 
-    async def _undivided(
-        self, perform: _Perform, journal: Journal, memory: Memory, progress: ActProgress
-    ) -> Outcome:
-        """What comes of an act. One between whose stop and start nobody serves is not cancelled in
-        its middle where this program stops, and not begun where it would not end in time.
+    def _park(self, journal: Journal) -> None:
+        """Ends this task at an act that would not end before this program does: it is done when
+        that is started again.
         """
-        if journal.phase not in _UNDIVIDED:
-            return await perform(journal, memory, progress)
-        if self.stops_at is not None and time.monotonic() + _seconds(journal) > self.stops_at:
+        if self.stops_at is None or journal.phase not in _PARKED:
+            return
+        if time.monotonic() + _seconds(journal) > self.stops_at:
             log.info("parked for the next start", deployment=journal.deployment.id)
-            await asyncio.Event().wait()
-        act = asyncio.ensure_future(perform(journal, memory, progress))
-        try:
-            return await asyncio.shield(act)
-        except asyncio.CancelledError:
-            await asyncio.wait((act,))
-            raise
+            raise asyncio.CancelledError
 
     def _remember(self, journal: Journal, outcome: Outcome, memory: Memory) -> Memory:
         keep = journal.target.settings.keep
@@ -249,6 +241,24 @@ def rollback_reason(journal: Journal) -> RollbackReason:
             # Without a word against it, the swap was not done to its end.
             return "start_error"
     return "unhealthy"
+
+
+async def _undivided(act: Coroutine[Any, Any, Outcome], journal: Journal) -> Outcome:
+    """What comes of an act. One between whose stop and start nobody serves is not cancelled in its
+    middle where this program stops, unless it takes longer than it should.
+    """
+    if journal.phase not in _UNDIVIDED:
+        return await act
+    task = asyncio.ensure_future(act)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait((task,), timeout=_seconds(journal))
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _seconds(journal: Journal) -> float:

@@ -10,8 +10,8 @@ from listener.drivers.errors import EngineAway, EngineStuck
 
 _TRIES = 3
 _SECONDS = 100.0
-_PROGRESS = 150.0
-"""Seconds without a fault in which something else was done: no call takes so long."""
+_BETWEEN = 30.0
+"""Seconds from one fault to the next beyond those of the call: more, and others went well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,6 @@ class Stuck:
         if not isinstance(fault, EngineStuck):
             return type(self)()
         now, call = time.monotonic(), str(fault)
-        if call != self.call or now - self.last > _PROGRESS:
+        if call != self.call or now - self.last > fault.seconds + _BETWEEN:
             return type(self)(call, 1, now, now)
         return type(self)(call, self.tries + 1, self.since, now)

@@ -12,7 +12,7 @@ from listener.deploy.retention import another_good
 from listener.drivers.current import CannotSwapError
 from listener.drivers.dependents import Dependents
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineError, EngineStuck
 from listener.drivers.neighbours import Neighbours
 from listener.drivers.remedy import remedy
 from listener.drivers.revival import Revival
@@ -108,6 +108,6 @@ async def or_note(tidying: Awaitable[None]) -> str | None:
     """What the engine refused of it: what is proven stays so, whatever cannot be removed."""
     try:
         await tidying
-    except EngineError as problem:
+    except (EngineError, EngineStuck) as problem:
         return f"not tidied up: {problem}"
     return None

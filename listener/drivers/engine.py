@@ -38,7 +38,8 @@ _IDLE_EVENTS = 300.0
 _NO_CONNECTION = 900  # aiodocker's own status
 _REFUSED = 400
 _UNAVAILABLE = 503
-_PROXY_SAYS_AWAY = (502, 504)
+_PROXY_SAYS_AWAY = 502
+_LATE = 504  # what a proxy says where it waits less long than we do
 _LOOKS = ("GET", "HEAD")
 _INFO = Call("GET", "info")
 
@@ -228,7 +229,8 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
                 finally:
                     response.close()
         except DockerError as fault:
-            raise self._refusal(fault) from fault
+            late = fault.status == _LATE
+            raise await self._late(call) if late else self._refusal(fault) from fault
         except TimeoutError as fault:
             raise await self._late(call) from fault
         except (aiohttp.ClientError, OSError, json.JSONDecodeError) as fault:
@@ -241,14 +243,15 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             ) from fault
 
     async def _late(self, call: Call) -> EngineAway:
+        seconds = call.seconds or call.idle or 0.0
         said = (
             f"The engine at {self.url} gave no answer to {call.method} {call.path} "
-            f"within {call.seconds or call.idle:g} s"
+            f"within {seconds:g} s"
         )
         if call.path != PING.path:
             with suppress(EngineAway, EngineError):
                 await self.ping()
-                return EngineStuck(f"{said}, though it answers other calls")
+                return EngineStuck(f"{said}, though it answers other calls", seconds)
         return EngineAway(said)
 
     def _refusal(self, fault: DockerError) -> Exception:
@@ -260,7 +263,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             self._agreed = False
             return EngineAway(f"The engine at {self.url} speaks another API now: {said}")
         # A proxy before an engine that is away answers with a page of its own.
-        if fault.status in _PROXY_SAYS_AWAY or (fault.status == _UNAVAILABLE and said[:1] == "<"):
+        if fault.status == _PROXY_SAYS_AWAY or (fault.status == _UNAVAILABLE and said[:1] == "<"):
             return EngineAway(
                 f"The engine behind {self.url} does not answer: status {fault.status}"
             )

@@ -13,7 +13,11 @@ class EngineAway(Exception):
 
 
 class EngineStuck(EngineAway):
-    """The engine answers others, but not this call in its time: what it is about hangs, perhaps."""
+    """The engine answers others, but not this call within its `seconds`: it may hang on that."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class EngineError(Exception):

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineStuck, NotFound
+from listener.drivers.errors import EngineAway, EngineStuck, NotFound
 from listener.drivers.images import digests_of
 
 _STUCK_FOR = 60.0
-"""Seconds after which a container is asked for again where the engine hung on it."""
+"""Seconds after which a container is asked for again where the engine hangs on it."""
+_TRIES = 3
+"""So often in a row it has to be late: an engine that is only busy is waited for."""
 
 
 class Facts:
@@ -20,7 +22,8 @@ class Facts:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._stuck: dict[str, tuple[float, str]] = {}
+        self._late: dict[str, int] = {}
+        self._stuck: dict[str, tuple[float, EngineStuck]] = {}
 
     async def of(self, own: Sequence[Mapping[str, Any]]) -> tuple[str, str, tuple[str, ...]]:
         """Spelling, image id and digests of these containers, as the engine lists them; a service
@@ -40,12 +43,16 @@ class Facts:
     async def _of_one(self, container: str) -> tuple[str, str, tuple[str, ...]]:
         """The list shows an id where the tag has moved on."""
         if container in self._stuck:
-            raise EngineStuck(self._stuck[container][1])
+            raise self._stuck[container][1]
         try:
             inspect = await self._engine.inspect_container(container)
         except EngineStuck as problem:
-            self._stuck[container] = time.monotonic() + _STUCK_FOR, str(problem)
+            late = self._late[container] = self._late.get(container, 0) + 1
+            if late < _TRIES:
+                raise EngineAway(str(problem)) from problem
+            self._stuck[container] = time.monotonic() + _STUCK_FOR, problem
             raise
+        self._late.pop(container, None)
         try:
             image = await self._engine.inspect_image(inspect["Image"])
         except NotFound:

@@ -23,6 +23,14 @@ class Mainstay(NamedTuple):
     host: str
     port: int
 
+    @property
+    def loopback(self) -> bool:
+        """Whether only whoever is on the same machine, or in the same container, gets there."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
 
 def mainstay_at(what: str, url: str) -> Mainstay | None:
     """What stands behind a URL; None for a socket of this machine."""
@@ -42,11 +50,13 @@ def serves(summary: Summary, mainstay: Mainstay, own: Summary | None) -> bool:
     `own` is the container that this program runs in: without one only ports that are published
     lead from here to a container, and its addresses.
     """
-    if _is_loopback(mainstay.host):
+    if mainstay.loopback:
         return mainstay.port in _published(summary)
     if mainstay.host in _addresses(summary):
         return True
-    return own is not None and mainstay.host in _names(summary, own)
+    if own is None or _networks(summary).isdisjoint(_networks(own)):
+        return False  # names lead nowhere but on a network that both are on
+    return mainstay.host in _names(summary, own)
 
 
 def _names(summary: Summary, own: Summary) -> Iterator[str]:
@@ -67,12 +77,9 @@ def _addresses(summary: Summary) -> set[str]:
     return {one["IPAddress"] for one in networks.values() if one and one.get("IPAddress")}
 
 
+def _networks(summary: Summary) -> set[str]:
+    return set((summary.get("NetworkSettings") or {}).get("Networks") or {})
+
+
 def _published(summary: Summary) -> set[int]:
     return {port["PublicPort"] for port in summary.get("Ports") or () if port.get("PublicPort")}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -179,11 +179,11 @@ class Stage:
         """Gives a container the name of one beside the target; fine where it is gone."""
         try:
             await self.engine.rename(inspect["Id"], name)
-        except NotFound:
-            return
         except Conflict:
             raise
-        except EngineError:
+        except EngineError as problem:
+            if isinstance(problem, NotFound) and await self.find(inspect["Id"]) is None:
+                return
             # Between two tries of a restart loop the engine takes a container for running and
             # misses its network ("sandbox not found"). It serves nobody: stop it first.
             await self.stop(inspect)

@@ -13,7 +13,7 @@ from listener.deploy.scene import Scene, scenes
 from listener.discovery import Discovery
 from listener.drivers.current import CannotSwapError
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineError
+from listener.drivers.errors import EngineError, EngineStuck
 from listener.drivers.holds import Holds
 from listener.drivers.strategy import ImpossibleStrategy
 from listener.model.journal import Journal
@@ -80,7 +80,7 @@ class Mending:
             phase = await self._salvage.mend(scene, target)
             if phase is not None:
                 return await self._reconstruction.journal(scene, target, phase)
-        except (EngineError, CannotSwapError, ImpossibleStrategy) as problem:
+        except (EngineError, EngineStuck, CannotSwapError, ImpossibleStrategy) as problem:
             # One container must not hold up all the others; the next start tries it again.
             log.error(  # noqa: TRY400 - the engine's sentence says it, a traceback would not
                 "an interrupted swap could not be mended: look at it and restart this program",

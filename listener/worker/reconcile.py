@@ -121,7 +121,8 @@ class Reconcile:
             if target.problem is not None:
                 continue
             if self._busy(target.name):
-                self._ask_in(target, _LOOK_EVERY)
+                if _question_of(target) in due and self._lanes.running(target.name):
+                    self._ask_in(target, _LOOK_EVERY)
                 continue
             deployment = await self._question(target, due)
             if deployment is None:
@@ -197,7 +198,8 @@ class Reconcile:
             if deployment is None or digest in target.digests:
                 continue
             if self._busy(target.name):
-                self._ask_in(target, _LOOK_EVERY)
+                if self._lanes.running(target.name):
+                    self._ask_in(target, _LOOK_EVERY)
                 continue
             log.info("missed push found", target=target.name, digest=digest)
             self._suspicions.pop(target.name, None)

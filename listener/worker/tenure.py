@@ -15,7 +15,7 @@ from listener.deploy.services import ServiceActs
 from listener.deploy.wanted import Wanted
 from listener.discovery import Discovery
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineAway, EngineError
+from listener.drivers.errors import EngineAway, EngineError, EngineStuck
 from listener.model.deployment import Deployment
 from listener.model.target import Target
 from listener.registry import Credentials, Patient, Resolver
@@ -251,7 +251,7 @@ class Tenure:
                 continue
             try:
                 await self._slots.recall(target)
-            except EngineError as problem:
+            except (EngineError, EngineStuck) as problem:
                 # One wreck must not hold up all other targets.
                 log.warning("held images not seen", target=target.name, reason=str(problem))
 

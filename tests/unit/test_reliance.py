@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listener.config import Settings
+from listener.drivers import own
 from listener.model.target import Target, TargetSettings
 from listener.reliance import left_alone, relied_on
 
@@ -33,3 +34,15 @@ def test_only_a_registry_is_replaced_where_the_file_names_it(
     problem = left_alone(WEB, what, named=named).problem
     assert (problem or "").startswith(said or "")
     assert (problem is None) is (said is None)
+
+
+@pytest.mark.parametrize(("network", "relied"), [("host", True), ("tools_default", False)])
+def test_a_loopback_in_a_container_leads_to_no_other_one(
+    monkeypatch: pytest.MonkeyPatch, network: str, relied: bool
+) -> None:
+    monkeypatch.setattr(own, "own_container", lambda: "0123")
+    listener = {"Id": "0123", "HostConfig": {"NetworkMode": network}}
+    settings = Settings(redis="redis://127.0.0.1:6379/0")
+    found = relied_on(settings, [listener, REDIS, REGISTRY])
+    assert ("6379" in found) is relied
+    assert found["5000"] == "the registry", "the engine asks it, from the machine"

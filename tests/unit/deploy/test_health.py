@@ -164,3 +164,10 @@ def test_one_probe_that_fails_after_the_deadline_takes_no_well_one_back() -> Non
     assert verdict is not None
     assert verdict.reason.startswith("its probe failed 3 times in a row after it had passed")
     assert since == 92
+
+
+def test_a_probe_that_passes_and_fails_by_turns_does_not_go_on_for_ever() -> None:
+    passes, fails = replace(UP, probe=True), replace(UP, probe=False, probe_output="refused")
+    verdict, since = watch([passes, passes, *[fails, passes] * 500], Terms(60, 10, True))
+    assert verdict is not None
+    assert (verdict.kind, since) == ("unhealthy", 70)

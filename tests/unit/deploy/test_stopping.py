@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from listener.deploy import runner as module
 from listener.deploy.outcomes import Done, Outcome
 from listener.deploy.runner import Runner
 from listener.model.journal import Journal, OldContainer, Phase
@@ -72,6 +73,8 @@ async def test_what_stops_one_and_starts_another_is_done_to_its_end(
         (Phase.CUTOVER, 2, 12, True),
         (Phase.CUTOVER, 60, 30, False),
         (Phase.WATCH, 60, 1, True),
+        # Nobody may serve meanwhile: there is no later for it.
+        (Phase.REVERT, 60, 1, True),
     ],
 )
 async def test_what_would_not_end_in_time_is_left_for_the_next_start(
@@ -86,3 +89,14 @@ async def test_what_would_not_end_in_time_is_left_for_the_next_start(
     acts.let.set()
     running.cancel()
     await asyncio.wait((running,))
+
+
+async def test_what_hangs_keeps_no_stop_waiting_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_START", 0.05)
+    acts = Acts(Phase.CUTOVER, stop_timeout=0)
+    running = acts.run()
+    await acts.begun.wait()
+    running.cancel()
+    done, _ = await asyncio.wait((running,), timeout=30)
+    assert done
+    assert not acts.done

@@ -16,7 +16,7 @@ from listener.model.target import Memory
 from listener.telemetry import Metrics
 from tests.unit.deploy.test_machine import fresh
 
-STUCK = EngineStuck("no answer to POST containers/web/start within 120 s")
+STUCK = EngineStuck("no answer to POST containers/web/start within 120 s", 120.0)
 
 
 class Acts:
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
         ((STUCK, STUCK, STUCK), State.FAILED),
         ((STUCK, STUCK, EngineAway("gone"), STUCK, STUCK), State.SKIPPED),
         ((EngineAway("gone"),) * 50, State.SKIPPED),
-        ((STUCK, EngineStuck("another call"), STUCK, STUCK), State.SKIPPED),
+        ((STUCK, EngineStuck("another call", 15.0), STUCK, STUCK), State.SKIPPED),
     ],
     ids=["slow", "stuck", "restarted", "away", "moves"],
 )

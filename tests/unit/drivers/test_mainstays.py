@@ -9,13 +9,15 @@ import pytest
 from listener.drivers.mainstays import Mainstay, mainstay_at, serves
 
 
-def _summary(name: str, *, port: int | None = None, **labels: str) -> dict[str, Any]:
+def _summary(
+    name: str, *, port: int | None = None, network: str = "n", **labels: str
+) -> dict[str, Any]:
     return {
         "Id": name,
         "Names": [f"/{name}"],
         "Labels": {f"com.docker.compose.{key}": value for key, value in labels.items()},
         "Ports": [{"PrivatePort": 5000, "PublicPort": port, "Type": "tcp"}] if port else [],
-        "NetworkSettings": {"Networks": {"n": {"IPAddress": "172.20.0.7"}}},
+        "NetworkSettings": {"Networks": {network: {"IPAddress": "172.20.0.7"}}},
     }
 
 
@@ -43,6 +45,7 @@ def test_an_address_is_read_from_a_url(url: str, expected: tuple[str, int] | Non
     [
         ("redis", 6379, _summary("redis"), OWN, True),
         ("redis", 6379, _summary("web"), OWN, False),
+        ("redis", 6379, _summary("redis", network="apart"), OWN, False),
         # Outside of a container no name leads to one.
         ("redis", 6379, _summary("redis"), None, False),
         ("redis", 6379, _summary("tools-redis-1", project="tools", service="redis"), OWN, True),

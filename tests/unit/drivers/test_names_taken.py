@@ -67,7 +67,7 @@ class Found:
         return self.answer
 
     async def logs(self, _: str, *, tail: int) -> list[str]:
-        raise EngineStuck(f"no answer to GET logs?tail={tail} within 15 s")
+        raise EngineStuck(f"no answer to GET logs?tail={tail} within 15 s", 15.0)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,24 @@ async def test_the_beginning_of_an_id_is_no_name(
 async def test_a_log_that_cannot_be_had_holds_nothing_up() -> None:
     lines = await Stage(cast("Engine", Found({}))).logs("db")
     assert lines == ("its log cannot be read: no answer to GET logs?tail=100 within 15 s",)
+
+
+class Looping(Bench):
+    """One that the engine misses the network of, between two tries of a restart loop: a 404."""
+
+    def __init__(self) -> None:
+        super().__init__([NotFound(404, "sandbox not found"), None], holder="id")
+        self.stopped = False
+
+    async def inspect_container(self, ref: str) -> dict[str, Any]:
+        return {"Id": "id", "Name": "/web", "State": {"Status": "restarting", "Running": True}}
+
+    async def stop(self, container: str, timeout: int) -> None:
+        self.stopped = True
+
+
+async def test_one_that_restarts_over_and_over_is_stopped_for_its_other_name() -> None:
+    bench = Looping()
+    await Stage(cast("Engine", bench)).move_away(await bench.inspect_container("id"), "web.old-x")
+    assert bench.stopped
+    assert bench.answers == []
