@@ -10,15 +10,15 @@ import structlog
 
 from listener.config import Settings
 from listener.deploy.replace import left_behind
-from listener.deploy.runner import Runner, final_memory, rollback_reason
+from listener.deploy.runner import Runner, final_memory
 from listener.drivers.engine import Engine
-from listener.drivers.errors import EngineAway, EngineError
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State
 from listener.model.journal import Journal, Phase
-from listener.model.target import Memory, Pause, Target
+from listener.model.target import Memory, Target
 from listener.store import LeaseLost
-from listener.telemetry import Metrics, RollbackReason
+from listener.telemetry import Metrics
+from listener.worker.ending import Ending
 from listener.worker.gates import Expired, obstacle
 from listener.worker.lanes import Lanes, ended_early
 from listener.worker.mending import Mends
@@ -61,6 +61,7 @@ class Slots:
         self._discovery = discovery
         self._mending = mending
         self._metrics = metrics
+        self._ending = Ending(engine, runner, rolling, lanes, overview, discovery, metrics)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -220,7 +221,7 @@ class Slots:
         try:
             memory = await self._runner.insist(lambda: self._overview.memory(name))
             done, memory = await self._runner.run(journal, memory)
-            await self._end(done, final_memory(done, memory))
+            await self._ending.record(done, final_memory(done, memory))
         except LeaseLost:
             # The tasks that read find out too, and end the tenure.
             log.warning("deployment left to the new worker", deployment=journal.deployment.id)
@@ -233,45 +234,6 @@ class Slots:
         """It as it was saved last."""
         saved = {one.deployment.id: one for one in await self._runner.journals()}
         return saved.get(journal.deployment.id, journal)
-
-    async def _end(self, done: Journal, memory: Memory) -> None:
-        ended = done.deployment
-        pause = None
-        if ended.state is State.ROLLBACK_FAILED:
-            pause = Pause(reason=f"rollback failed: {ended.reason}", at=utc_now())
-            self._overview.pauses[ended.target] = pause
-        self._discovery.forget(done.target.container_id)
-        self._overview.ended(ended, memory)
-        # The views come first: whoever sees the end of a deployment finds its target up to date.
-        await self._runner.insist(lambda: self._publish(ended.target))
-        await self._runner.insist(lambda: self._rolling.ended(done))
-        await self._runner.insist(lambda: self._lanes.finish(ended, memory, pause))
-        self._metrics.deployment_ended(ended)
-        if ended.state in (State.ROLLED_BACK, State.ROLLBACK_FAILED):
-            self._metrics.rolled_back(ended.target, ended.host, rollback_reason(done))
-        elif ended.trigger == "rollback" and ended.state is State.SUCCEEDED:
-            # What a rollout takes back, since another host failed, no person asked for.
-            why: RollbackReason = "manual" if ended.cause is None else "unhealthy"
-            self._metrics.rolled_back(ended.target, ended.host, why)
-        await self._runner.insist(lambda: self._overview.count_recovery(ended))
-        log.info(
-            "deployment ended",
-            deployment=ended.id,
-            target=ended.target,
-            state=str(ended.state),
-            reason=ended.reason,
-            from_digest=ended.from_digest,
-            to_digest=ended.to_digest,
-            gap_seconds=ended.gap_seconds,
-        )
-
-    async def _publish(self, ended: str) -> None:
-        try:
-            targets = await self._discovery.targets()
-        except (EngineAway, EngineError) as problem:
-            log.warning("views not renewed", reason=str(problem))
-            return
-        await self._overview.publish(self._engine, targets, ended=ended)
 
     async def alone(self, target: str) -> None:
         """Begins nothing more until the deployment of `target` ends, and lets the others end."""
