@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,9 @@ class Swarm(Hosts):
             if host.process is None or not host.process.alive:
                 continue
             for container in host.docker("ps", "-q", "--filter", mine).split():
-                found.append((host.name, str(host.inspect(container)["Config"]["Image"])))
+                # One may be gone since it was listed.
+                with suppress(EngineTrouble):
+                    found.append((host.name, str(host.inspect(container)["Config"]["Image"])))
         return found
 
     def kill(self, host: Host) -> None:
