@@ -7,6 +7,7 @@ import secrets
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -21,21 +22,24 @@ from listener.demo.world import World
 from listener.drivers.engine import Engine
 
 Connect = Callable[[str], Awaitable[Engine]]
-_DEFAULTS = {"health": {"settle": "1s"}, "debounce": "200ms"}
 
 
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     """A world without the pause after a deployment in which the events of a push are gathered."""
-    return make_world(settings={"defaults": _DEFAULTS})
+    return make_world(settings=_settings())
 
 
 @pytest.fixture
 def gated(make_world: Callable[..., World]) -> tuple[World, EngineGate]:
     """The same, and the gate between its listener and the engine."""
-    made = make_world(settings={"defaults": _DEFAULTS}, gated=True)
+    made = make_world(settings=_settings(), gated=True)
     assert made.gate is not None
     return made, made.gate
+
+
+def _settings() -> dict[str, Any]:
+    return {"defaults": {"health": {"settle": "1s"}, "debounce": "200ms"}}
 
 
 @pytest.fixture(scope="session")
