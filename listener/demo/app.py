@@ -44,7 +44,8 @@ age=$(( $(date +%s) - $(cat /tmp/began) ))
 case $behaviour in
   sick) echo "check failed: no connection to the database"; exit 1 ;;
   hangs) sleep 3600 ;;
-  turns) [ $age -lt $seconds ] || { echo "check failed: queue is full"; exit 1; } ;;
+  turns) [ $age -lt $seconds ] && [ ! -e /tmp/turned ] ||
+    { echo "check failed: queue is full"; exit 1; } ;;
 esac
 busybox wget -q -O /dev/null http://127.0.0.1:8000/ || { echo "check failed: no answer"; exit 1; }
 echo "ready after $age s"
@@ -67,7 +68,7 @@ class Behaviour(StrEnum):
     DIES = "dies"
     """Serves for `seconds`, then ends with exit code 4."""
     TURNS = "turns"
-    """Is healthy for `seconds`, then its check fails."""
+    """Is healthy for `seconds`, or until it has a file ``/tmp/turned``; then its check fails."""
     HANGS = "hangs"
     """Its check never ends."""
     SLOW = "slow"
@@ -82,12 +83,12 @@ class Behaviour(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """The image's HEALTHCHECK; times in seconds."""
+    """The image's HEALTHCHECK; times in seconds. `retries` None: as suits what the release does."""
 
     interval: float = 1.0
     # A busy machine must not make a good version sick.
     timeout: float = 10.0
-    retries: int = 2
+    retries: int | None = None
     start_period: float = 0.0
 
 
@@ -160,7 +161,7 @@ def build(release: Release, labels: Mapping[str, str]) -> Image:
     if release.volumes:
         settings["Volumes"] = {path: {} for path in release.volumes}
     if release.check is not None:
-        settings["Healthcheck"] = _healthcheck(release.check)
+        settings["Healthcheck"] = _healthcheck(release.check, _retries(release))
     config = {
         "architecture": _architecture(),
         "os": "linux",
@@ -172,14 +173,21 @@ def build(release: Release, labels: Mapping[str, str]) -> Image:
     return Image(json.dumps(config).encode(), layers)
 
 
-def _healthcheck(check: Check) -> dict[str, Any]:
+def _retries(release: Release) -> int:
+    """What is sick is soon known to be; what is well may be slow to begin, on a busy machine."""
+    if release.check is not None and release.check.retries is not None:
+        return release.check.retries
+    return 2 if release.behaviour in (Behaviour.SICK, Behaviour.TURNS, Behaviour.HANGS) else 5
+
+
+def _healthcheck(check: Check, retries: int) -> dict[str, Any]:
     nanoseconds = 1_000_000_000
     return {
         "Test": ["CMD", "/app/check"],
         "Interval": int(check.interval * nanoseconds),
         "Timeout": int(check.timeout * nanoseconds),
         "StartPeriod": int(check.start_period * nanoseconds),
-        "Retries": check.retries,
+        "Retries": retries,
     }
 
 

@@ -94,7 +94,18 @@ class Engine:
 
     def prune_images(self, session: str) -> None:
         """`docker image prune -a`, but only among the images of one lab session."""
-        self.docker("image", "prune", "-af", "--filter", f"label={LABEL}={session}")
+
+        def pruned() -> bool:
+            try:
+                self.docker("image", "prune", "-af", "--filter", f"label={LABEL}={session}")
+            except EngineTrouble as problem:
+                # An engine does one at a time, and others may have begun theirs.
+                if "already running" not in str(problem):
+                    raise
+                return False
+            return True
+
+        wait_for(pruned, "the images are pruned")
 
     def clean(self, session: str) -> None:
         """Removes everything that bears the label of one lab session."""

@@ -9,8 +9,8 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _REFUSED = b'{"message": "device or resource busy"}'
@@ -68,6 +68,15 @@ class EngineGate:
             for connection in self._open:
                 _end(connection)
             self._open.clear()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Down in this block: what is done at the engine meanwhile is found done, all of it."""
+        self.down()
+        try:
+            yield
+        finally:
+            self.up()
 
     def _refuses(self, data: bytes) -> bool:
         # A call without a body comes in one piece, and after the answer to the one before.

@@ -59,10 +59,13 @@ def get(url: str, *, timeout: float = 5.0) -> Answer:
     return request("GET", url, timeout=timeout)
 
 
-def post_json(url: str, content: object, headers: Mapping[str, str] | None = None) -> Answer:
+def post_json(
+    url: str, content: object, headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+) -> Answer:
     """POST of a JSON body."""
     body = json.dumps(content).encode()
-    return request("POST", url, body, {"Content-Type": "application/json", **(headers or {})})
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    return request("POST", url, body, sent, timeout=timeout)
 
 
 def what_answers(url: str, *, timeout: float = 2.0) -> str | None:

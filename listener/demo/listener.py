@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from listener.demo.process import Process, Server
 from listener.demo.waiting import wait_for
 
 FINAL = ("succeeded", "rolled_back", "failed", "superseded", "skipped", "rollback_failed")
+_SLOWEST_ANSWER = 30.0
+"""Seconds for an answer of the API: a busy machine is no fault."""
 
 
 class Listener(Server):
@@ -65,7 +68,7 @@ class Listener(Server):
         """Writes the configuration file from `settings`."""
         self.file.write_text(yaml.safe_dump(self.settings, sort_keys=False))
 
-    def start(self, *, fault: str | None = None, ready: bool = True, timeout: float = 30) -> None:
+    def start(self, *, fault: str | None = None, ready: bool = True, timeout: float = 120) -> None:
         """Starts it; with `ready` returns once it says so. `fault` kills it at that fault point."""
         env = {**self.env, **({"LISTENER_FAULT": fault} if fault else {})}
         self._process = Process(self._command(self.verb), self.log, env=env)
@@ -73,7 +76,7 @@ class Listener(Server):
         if ready:
             self.wait_ready(timeout)
 
-    def wait_ready(self, timeout: float = 30) -> None:
+    def wait_ready(self, timeout: float = 120) -> None:
         """Returns once /readyz answers 200; raises AssertionError with its last words."""
 
         def ready() -> bool:
@@ -116,15 +119,20 @@ class Listener(Server):
         """Any other signal: SIGHUP, SIGSTOP, SIGCONT."""
         self._process.signal(number)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 120) -> int:
         """Waits for its end, at a fault point for example; returns the exit code."""
         return self._process.wait(timeout)
 
     def kill_redis(self) -> None:
-        """SIGKILL to whatever works in the state directory: the embedded server, if it lives."""
-        for pid in _working_in(self.state):
+        """SIGKILL to whatever works in the state directory: the embedded server, if it lives.
+
+        Returns once it writes no more: tests remove the directory then.
+        """
+        doomed = _working_in(self.state)
+        for pid in doomed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not doomed & _working_in(self.state), f"Redis leaves {self.state}")
 
     def logs(self) -> str:
         """All that it has written."""
@@ -133,12 +141,16 @@ class Listener(Server):
     # -- what it says -----------------------------------------------------------------------
 
     def api(self, path: str, content: object | None = None) -> Any:
-        """GET /api/v1/PATH, or POST where there is content; raises AssertionError on an error."""
+        """GET /api/v1/PATH, or POST where there is content; raises AssertionError on an error,
+        ConnectionError while Redis is away.
+        """
         url = f"{self.admin}/api/v1/{path}"
         if content is None:
-            answer = http.request("GET", url, headers=self._proof())
+            answer = http.request("GET", url, headers=self._proof(), timeout=_SLOWEST_ANSWER)
         else:
-            answer = http.post_json(url, content, self._proof())
+            answer = http.post_json(url, content, self._proof(), timeout=_SLOWEST_ANSWER)
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise ConnectionError(f"{url} answered {answer.status}: {answer.text}")
         if answer.status >= 400:
             raise AssertionError(f"{url} answered {answer.status}: {answer.text}")
         return answer.json
@@ -161,7 +173,7 @@ class Listener(Server):
         return found
 
     def deployment_of(
-        self, target: str, digest: str, *, timeout: float = 60, every: float = 0.05
+        self, target: str, digest: str, *, timeout: float = 240, every: float = 0.05
     ) -> dict[str, Any]:
         """Waits until a deployment of this digest has ended and returns it; asks `every` so often,
         in seconds.
@@ -179,7 +191,7 @@ class Listener(Server):
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self._process.last_words(40)}") from None
 
-    def quiet(self, *, timeout: float = 60) -> list[dict[str, Any]]:
+    def quiet(self, *, timeout: float = 240) -> list[dict[str, Any]]:
         """Waits until every deployment has ended, and returns them, newest first."""
 
         def ended() -> bool:
@@ -190,7 +202,9 @@ class Listener(Server):
 
     def metrics(self) -> str:
         """The page for Prometheus."""
-        return http.request("GET", f"{self.admin}/metrics", headers=self._proof()).text
+        return http.request(
+            "GET", f"{self.admin}/metrics", headers=self._proof(), timeout=_SLOWEST_ANSWER
+        ).text
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples of a name that bear at least these labels; 0 where none does."""
@@ -201,7 +215,7 @@ class Listener(Server):
                     total += sample.value
         return total
 
-    def cli(self, *arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Runs `listener ARGUMENTS` with the same configuration file."""
         return subprocess.run(
             [*_LISTENER, *arguments, "--config", str(self.file)],
@@ -225,12 +239,12 @@ class Listener(Server):
 _LISTENER = (sys.executable, "-P", "-m", "listener")
 
 
-def _working_in(directory: Path) -> list[int]:
+def _working_in(directory: Path) -> set[int]:
     """The processes whose working directory is this one: that is where a Redis server sits."""
-    found = []
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 if Path(os.readlink(entry / "cwd")) == directory.resolve():
-                    found.append(int(entry.name))
+                    found.add(int(entry.name))
     return found

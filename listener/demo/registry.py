@@ -64,10 +64,13 @@ class Registry(Server):
     def start(self) -> None:
         """Starts it and returns once it answers."""
         self.process.start()
-        wait_for(
-            lambda: http.get(f"http://{self.host}/v2/").status in (200, 401),
-            f"the registry on port {self.port} answers",
-        )
+
+        def ready() -> bool:
+            if not self.process.alive:
+                raise AssertionError(f"the registry did not start: {self.process.last_words(5)}")
+            return http.get(f"http://{self.host}/v2/").status in (200, 401)
+
+        wait_for(ready, f"the registry on port {self.port} answers")
 
     def stop(self) -> None:
         """Ends it; its images stay for the next start."""
@@ -99,7 +102,7 @@ class Registry(Server):
                 "name": "listener",
                 "url": notify.url,
                 "headers": {"Authorization": [f"Bearer {notify.token}"]},
-                "timeout": "500ms",
+                "timeout": "10s",
                 "threshold": 5,
                 "backoff": "1s",
             }

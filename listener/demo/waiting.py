@@ -17,7 +17,7 @@ def wait_for(
     condition: Callable[[], Value | None],
     what: str,
     *,
-    timeout: float = 30.0,
+    timeout: float = 120.0,
     every: float = 0.05,
     forgive: tuple[type[Exception], ...] = (OSError,),
 ) -> Value:

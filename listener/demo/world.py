@@ -180,16 +180,19 @@ class World:
         wait_for(
             lambda: self.listener.target(self.name(app))["health"] != "starting",
             "the running version has started",
-            timeout=60,
         )
 
     # -- what people see --------------------------------------------------------------------
 
-    def wait_answer(self, url: str, version: str, *, timeout: float = 30) -> None:
+    def wait_answer(self, url: str, version: str, *, timeout: float = 120) -> None:
         """Returns once the app's users see this version."""
         wait_for(
             lambda: http.what_answers(url) == version, f"{url} answers {version}", timeout=timeout
         )
+
+    def answer(self, url: str) -> str:
+        """The version that the app's users see, once one answers."""
+        return wait_for(lambda: http.what_answers(url), f"{url} answers")
 
     def wait_target(self, app: str) -> dict[str, Any]:
         """Waits until the worker has seen the target, and returns what the API shows of it."""

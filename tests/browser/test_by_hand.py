@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from listener.demo import http
 from listener.demo.app import Release
 from listener.demo.world import World
 from tests.browser.conftest import PATIENT, OpenPage, shoot, short, violations
@@ -46,10 +45,10 @@ def test_a_deployment_that_waits_is_cancelled_and_another_one_approved(
     # Whoever is not sure leaves it, and it goes on waiting.
     dialog.get_by_role("button", name="Leave it").click()
     expect(dialog).to_have_count(0)
-    assert http.what_answers(url) == "1"
+    assert world.answer(url) == "1"
     asked(page, "Approve").get_by_role("button", name="Approve").click()
     expect(page.locator("#said")).to_contain_text(f"{name} succeeded")
-    assert http.what_answers(url) == "3"
+    assert world.answer(url) == "3"
 
 
 def test_a_tag_is_deployed_by_hand(world: World, open_page: OpenPage) -> None:
@@ -72,4 +71,4 @@ def test_a_tag_is_deployed_by_hand(world: World, open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Deployment of {name}")
     expect(page.locator(".verdict")).to_contain_text("succeeded")
     expect(page.locator(".verdict")).to_contain_text(short(before))
-    assert http.what_answers(url) == "0"
+    assert world.answer(url) == "0"

@@ -6,7 +6,6 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from listener.demo import http
 from listener.demo.app import Behaviour, Release
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
@@ -24,7 +23,7 @@ def paths(world: World, deployment: str) -> list[str]:
 
 
 def test_a_push_a_sick_push_and_the_way_back(make_world: MakeWorld, open_page: OpenPage) -> None:
-    world = make_world(settings={"host": HOST})
+    world = make_world(settings={"host": HOST, "defaults": {"health": {"settle": "10s"}}})
     url = world.begin("web", Release("1", check=PATIENT))
     name = world.name("web")
     page = open_page(world.listener.admin)
@@ -66,7 +65,7 @@ def test_a_push_a_sick_push_and_the_way_back(make_world: MakeWorld, open_page: O
     dialog.get_by_role("button", name="Roll back").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Deployment of {name}")
     expect(page.locator(".verdict")).to_contain_text("succeeded")
-    assert http.what_answers(url) == "1"
+    assert world.answer(url) == "1"
 
     check_every_page(world, page, sick)
 

@@ -7,6 +7,7 @@ import secrets
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,6 +17,7 @@ from misbehaving import Misbehaving
 from listener.demo.app import Release, build
 from listener.demo.engine import LABEL
 from listener.demo.engine import Engine as DockerCli
+from listener.demo.gate import EngineGate
 from listener.demo.world import World
 from listener.drivers.engine import Engine
 
@@ -25,8 +27,19 @@ Connect = Callable[[str], Awaitable[Engine]]
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     """A world without the pause after a deployment in which the events of a push are gathered."""
-    defaults = {"health": {"settle": "1s"}, "debounce": "200ms"}
-    return make_world(settings={"defaults": defaults})
+    return make_world(settings=_settings())
+
+
+@pytest.fixture
+def gated(make_world: Callable[..., World]) -> tuple[World, EngineGate]:
+    """The same, and the gate between its listener and the engine."""
+    made = make_world(settings=_settings(), gated=True)
+    assert made.gate is not None
+    return made, made.gate
+
+
+def _settings() -> dict[str, Any]:
+    return {"defaults": {"health": {"settle": "1s"}, "debounce": "200ms"}}
 
 
 @pytest.fixture(scope="session")

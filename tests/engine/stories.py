@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import datetime
 from typing import Any
 
 from listener.demo.app import Release
@@ -31,16 +32,23 @@ def interrupt(world: World, fault: str, release: Release) -> str:
     world.listener.start(fault=fault)
     world.wait_target("web")
     digest = world.push("web", release)
-    wait_for(lambda: not world.listener.alive, f"the listener is killed at {fault}", timeout=60)
+    wait_for(lambda: not world.listener.alive, f"the listener is killed at {fault}")
     assert world.listener.wait() == -signal.SIGKILL
     return digest
 
 
 def ends(world: World, digest: str, state: str) -> dict[str, Any]:
     """How the deployment of a digest ended."""
-    deployment = world.listener.deployment_of(world.name("web"), digest, timeout=90)
+    deployment = world.listener.deployment_of(world.name("web"), digest)
     assert deployment["state"] == state, deployment["reason"]
     return deployment
+
+
+def length(deployment: dict[str, Any], name: str) -> float:
+    """How many seconds a step took, by the listener's own clock."""
+    (step,) = (one for one in deployment["steps"] if one["name"] == name)
+    began, ended = (datetime.fromisoformat(step[end]) for end in ("started_at", "finished_at"))
+    return (ended - began).total_seconds()
 
 
 def history(world: World, app: str) -> list[str]:

@@ -110,7 +110,7 @@ def secretive(
     }
     elsewhere = {"username": "ci", "password": planted["elsewhere"]}
     settings["registries"] = {host: settings["registries"][host], "r.example.com": elsewhere}
-    settings["defaults"] |= {"debounce": "200ms", "pull_timeout": "5s"}
+    settings["defaults"] |= {"debounce": "200ms", "pull_timeout": "60s"}
     takes, nobody = told.url.removeprefix("http://"), "127.0.0.1:9"
     addresses: list[dict[str, str]] = [
         {"url": told.url, "signing_secret": planted["signing"]},

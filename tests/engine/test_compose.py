@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from lab.events import Events
 from listener.demo import ship
 from listener.demo.app import Behaviour, Check, Release, digest_of
 from listener.demo.engine import LABEL
+from listener.demo.gate import EngineGate
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
@@ -233,8 +233,9 @@ def test_without_a_rollback_what_was_stopped_with_it_runs_again(world: World) ->
 
 
 def test_what_was_stopped_with_it_runs_again_where_a_stranger_takes_its_place(
-    world: World,
+    gated: tuple[World, EngineGate],
 ) -> None:
+    world, gate = gated
     shop = with_followers(world)
     shop.begin()
     [web], [follows] = (shop.replicas(app) for app in ("web", "follows"))
@@ -242,20 +243,16 @@ def test_what_was_stopped_with_it_runs_again_where_a_stranger_takes_its_place(
     wait_for(
         lambda: world.listener.deployments()[0]["state"] == "watching",
         "the new one is watched",
-        timeout=60,
     )
     assert not world.engine.inspect(follows)["State"]["Running"]
-    # Held still, the listener does not take the name back before somebody else has it.
-    world.listener.signal(signal.SIGSTOP)
-    try:
+    # Without its engine, the listener does not take the name back before somebody else has it.
+    with gate.closed():
         world.engine.docker("rm", "-f", web)
         world.engine.docker(
             *("run", "-d", "--name", web, "--label", f"{LABEL}={world.session}"),
             *("--entrypoint", "/bin/busybox", world.image("parts"), "sleep", "3600"),
         )
-    finally:
-        world.listener.signal(signal.SIGCONT)
-    failed = world.listener.deployment_of(world.name("web"), digest, timeout=60)
+    failed = world.listener.deployment_of(world.name("web"), digest)
     assert failed["state"] == "failed"
     assert f"in the place of {web}" in failed["reason"]
     assert world.engine.inspect(follows)["State"]["Running"]
@@ -280,6 +277,8 @@ def test_two_projects_with_a_service_of_one_name_are_told_apart(world: World) ->
         world.listener.quiet()
         assert names == {one["name"] for one in world.listener.api("targets")["targets"]}
         shop.ends(world.push("web", release("2")), "succeeded")
+        # What is being replaced would outlive the other project.
+        world.listener.quiet()
     finally:
         shop.compose("--project-name", other, "down", "--timeout", "0")
     wait_for(
@@ -372,6 +371,6 @@ def test_a_newer_compose_that_notes_the_platforms_manifest_finds_the_new_one(
     world.listener.start()
     world.wait_late_push("web")
     digest = api.push_index(world.repository("web"), "latest", indexes[1])
-    ended = world.listener.deployment_of(world.name("web"), digest, timeout=120)
+    ended = world.listener.deployment_of(world.name("web"), digest)
     assert ended["state"] == "succeeded", ended["reason"]
     assert world.container("web")["Config"]["Labels"]["com.docker.compose.image"] == second

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from stories import ends, interrupt, listen
 
-from listener.demo import http
 from listener.demo.app import PORT, Behaviour, Release
 from listener.demo.world import World
 
@@ -81,7 +80,8 @@ def test_a_sick_release_gives_the_sidecar_its_network_back(world: World) -> None
 
 
 _ONLY_FOR_1 = (
-    f"/bin/busybox wget -q -O - {_LOOPBACK} | /bin/busybox grep -x 1 && sleep 3600; "
+    f"until a=$(/bin/busybox wget -q -O - {_LOOPBACK}); do sleep 0.1; done; "
+    '[ "$a" = 1 ] && sleep 3600; '
     "echo this is no version 1; exit 7"
 )
 
@@ -205,7 +205,7 @@ def test_what_lives_off_a_target_and_would_be_lost_is_told_before_anything_chang
         in (deployment["reason"])
     )
     assert world.container("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
-    assert http.what_answers(url) == "1"
+    assert world.answer(url) == "1"
     assert world.engine.inspect(sidecar)["State"]["Running"]
 
 
@@ -224,7 +224,7 @@ def test_a_target_and_the_sidecar_in_its_network_are_pushed_at_once(world: World
     for first, second, version in (("web", "vpn", "2"), ("vpn", "web", "3")):
         pushed = {app: world.push(app, Release(version)) for app in (first, second)}
         for app, digest in pushed.items():
-            deployment = world.listener.deployment_of(world.name(app), digest, timeout=120)
+            deployment = world.listener.deployment_of(world.name(app), digest)
             assert deployment["state"] == "succeeded", deployment["reason"]
             assert world.listener.target(world.name(app))["digest"] == digest
         world.wait_answer(url, version)

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
-from stories import cli, ends, history, interrupt
+from stories import cli, ends, history, interrupt, length
 
 from listener.demo.app import PORT, Behaviour, Release
 from listener.demo.engine import LABEL, EngineTrouble
@@ -222,7 +222,8 @@ def addresses(inspect: dict[str, Any]) -> dict[str, str]:
 
 
 def test_several_bad_images_in_a_row_go_back_to_the_last_good_one(world: World) -> None:
-    url = world.begin("web", Release("1"))
+    # Longer than the one that dies is healthy.
+    url = world.begin("web", Release("1"), labels={"listener.health.settle": "5s"})
     name = world.name("web")
     first = world.listener.target(name)["digest"]
     # What it wrote outside of every volume is still there: it is the very same container.
@@ -324,6 +325,7 @@ def test_a_container_that_ignores_its_stop_signal_is_replaced_after_its_grace(
     url = world.begin("web", first, options=("--stop-timeout", "2"))
     deployment = ends(world, world.push("web", Release("2")), "succeeded")
     world.wait_answer(url, "2")
-    assert deployment["gap_seconds"] < 5
+    # The gap begins once the two seconds of grace are over.
+    assert deployment["gap_seconds"] <= length(deployment, "cutover") - 1.9
     assert world.container("web")["Config"]["StopTimeout"] == 2
     assert world.leftovers("web") == []

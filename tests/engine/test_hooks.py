@@ -23,8 +23,11 @@ INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
 def only_hook(world: World, **hook: Any) -> str:
-    """Gives the world one hook that its registry does not call; returns its URL."""
+    """Gives the world one hook that its registry does not call, and no other way to hear of a
+    push; returns the hook's URL.
+    """
     world.listener.settings["hooks"] = {"own": hook}
+    world.listener.settings["defaults"]["reconcile"] = "0s"
     world.listener.write()
     return f"{world.listener.public}/hooks/own"
 

@@ -11,7 +11,7 @@ from lab.podman import Podman
 from listener.demo.app import Behaviour, Release
 from listener.demo.world import World
 
-PROBED = {"listener.health.exec": "/app/check", "listener.health.timeout": "15s"}
+PROBED = {"listener.health.exec": "/app/check", "listener.health.timeout": "60s"}
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def test_a_push_deploys_and_a_sick_one_is_taken_back(podman: World) -> None:
     url = podman.begin("web", release("1"), labels=PROBED)
     before = podman.container("web")["Id"]
     digest = podman.push("web", release("2"))
-    good = podman.listener.deployment_of(podman.name("web"), digest, timeout=120)
+    good = podman.listener.deployment_of(podman.name("web"), digest)
     assert good["state"] == "succeeded", good
     podman.wait_answer(url, "2")
     second = podman.container("web")["Id"]
     assert second != before
 
     digest = podman.push("web", release("3", Behaviour.SICK))
-    sick = podman.listener.deployment_of(podman.name("web"), digest, timeout=120)
+    sick = podman.listener.deployment_of(podman.name("web"), digest)
     assert sick["state"] == "rolled_back", sick
     assert podman.container("web")["Id"] == second
     podman.wait_answer(url, "2")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from stories import cli, history
 
 from listener.demo.app import Behaviour, Check, Release
+from listener.demo.gate import EngineGate
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
 VOLUME = Release("1", volumes=("/data",))
-# Some seconds to do harm in before the verdict.
-LONG = Check(retries=5)
+# Some seconds to close the gate in before the verdict.
+LONG = Check(retries=10)
 
 
 def begin_with_rm(world: World) -> str:
@@ -73,19 +75,24 @@ def test_a_container_with_rm_is_replaced_and_keeps_its_data(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "why"),
+    ("sick", "why"),
     [
-        (Behaviour.SICK, "no connection to the database"),
-        (Behaviour.EXITS, "removed itself, since it runs with --rm, with code 3"),
-        (Behaviour.MISSING, "did not start"),
+        (Release("2", Behaviour.SICK), "no connection to the database"),
+        # It is seen to run first, and has not been found healthy yet.
+        (
+            Release("2", Behaviour.DIES, seconds=5, check=Check(interval=60)),
+            "removed itself, since it runs with --rm, with code 4",
+        ),
+        (Release("2", Behaviour.MISSING), "did not start"),
     ],
+    ids=["sick", "exits", "missing"],
 )
 def test_a_container_with_rm_comes_back_though_its_stop_removed_it(
-    world: World, behaviour: Behaviour, why: str
+    world: World, sick: Release, why: str
 ) -> None:
     url = begin_with_rm(world)
     before = world.container("web")
-    digest = world.push("web", Release("2", behaviour, volumes=("/data",)))
+    digest = world.push("web", replace(sick, volumes=("/data",)))
     deployment = world.listener.deployment_of(world.name("web"), digest)
     assert deployment["state"] == "rolled_back", deployment["reason"]
     assert why in deployment["reason"]
@@ -99,8 +106,8 @@ def test_a_container_with_rm_comes_back_though_its_stop_removed_it(
     assert world.listener.deployment_of(world.name("web"), good)["state"] == "succeeded"
     world.wait_answer(url, "3")
     assert read(world) == "kept"
-    reasons = "exited" if behaviour is Behaviour.EXITS else "unhealthy"
-    if behaviour is not Behaviour.MISSING:
+    reasons = "exited" if sick.behaviour is Behaviour.DIES else "unhealthy"
+    if sick.behaviour is not Behaviour.MISSING:
         assert world.listener.metric("listener_rollbacks_total", reason=reasons) == 1
 
 
@@ -121,8 +128,9 @@ def parked(world: World) -> str:
 
 @pytest.mark.parametrize("image", ["kept", "held by nothing"])
 def test_the_old_container_was_removed_by_a_prune_and_serves_again(
-    world: World, image: str
+    gated: tuple[World, EngineGate], image: str
 ) -> None:
+    world, gate = gated
     url = world.begin("web", VOLUME, options=("-e", "MINE=1", "--memory", "64m"))
     name = world.name("web")
     write(world, "kept")
@@ -130,11 +138,12 @@ def test_the_old_container_was_removed_by_a_prune_and_serves_again(
     sick = world.push("web", Release("2", Behaviour.SICK, check=LONG, volumes=("/data",)))
     watching(world, before)
     # `docker system prune -a` of a timer takes every container that does not run, then the images.
-    world.engine.docker("rm", parked(world))
-    if image != "kept":
-        pin = f"label=listener.pin={world.session}/{name}"
-        world.engine.docker("rm", *world.engine.docker("ps", "-aq", "--filter", pin).split())
-        world.engine.docker("rmi", "-f", before["Image"])
+    with gate.closed():
+        world.engine.docker("rm", parked(world))
+        if image != "kept":
+            pin = f"label=listener.pin={world.session}/{name}"
+            world.engine.docker("rm", *world.engine.docker("ps", "-aq", "--filter", pin).split())
+            world.engine.docker("rmi", "-f", before["Image"])
     deployment = world.listener.deployment_of(name, sick)
     assert deployment["state"] == "rolled_back", deployment["reason"]
     assert "no connection" in deployment["reason"]
@@ -146,29 +155,31 @@ def test_the_old_container_was_removed_by_a_prune_and_serves_again(
     assert history(world, "web") == ["rolled_back"]
 
 
-def lose_the_old_one(world: World, version: str) -> dict[str, Any]:
+def lose_the_old_one(world: World, gate: EngineGate, version: str) -> dict[str, Any]:
     """A sick version is watched; what ran before, its image and the registry are gone then."""
     name, before = world.name("web"), world.container("web")
     sick = world.push("web", Release(version, Behaviour.SICK, check=LONG))
     watching(world, before)
-    world.engine.docker("rm", parked(world))
-    digest = world.listener.deployments(name)[0]["from_digest"]
-    pin = f"label=listener.pin.digest={digest}"
-    world.engine.docker("rm", *world.engine.docker("ps", "-aq", "--filter", pin).split())
-    world.engine.docker("rmi", "-f", before["Image"])
-    world.registry.stop()
-    return world.listener.deployment_of(name, sick, timeout=90)
+    with gate.closed():
+        world.engine.docker("rm", parked(world))
+        digest = world.listener.deployments(name)[0]["from_digest"]
+        pin = f"label=listener.pin.digest={digest}"
+        world.engine.docker("rm", *world.engine.docker("ps", "-aq", "--filter", pin).split())
+        world.engine.docker("rmi", "-f", before["Image"])
+        world.registry.stop()
+    return world.listener.deployment_of(name, sick)
 
 
 def test_with_the_old_one_and_its_image_gone_it_goes_to_the_last_good_that_is_held(
-    world: World,
+    gated: tuple[World, EngineGate],
 ) -> None:
+    world, gate = gated
     url = world.begin("web", Release("1"))
     name = world.name("web")
     first = world.listener.target(name)["digest"]
     second = world.push("web", Release("2"))
     assert world.listener.deployment_of(name, second)["state"] == "succeeded"
-    deployment = lose_the_old_one(world, "3")
+    deployment = lose_the_old_one(world, gate, "3")
     assert deployment["state"] == "rolled_back", deployment["reason"]
     assert f"back to {first}, since {second} is nowhere" in deployment["reason"]
     world.wait_answer(url, "1")
@@ -176,11 +187,14 @@ def test_with_the_old_one_and_its_image_gone_it_goes_to_the_last_good_that_is_he
     assert world.leftovers("web") == []
 
 
-def test_a_rollback_that_fails_says_what_helps_and_that_helps(world: World) -> None:
+def test_a_rollback_that_fails_says_what_helps_and_that_helps(
+    gated: tuple[World, EngineGate],
+) -> None:
+    world, gate = gated
     url = world.begin("web", Release("1"))
     name = world.name("web")
     first = world.listener.target(name)["digest"]
-    deployment = lose_the_old_one(world, "2")
+    deployment = lose_the_old_one(world, gate, "2")
     assert deployment["state"] == "rollback_failed"
     back, resume = f"listener rollback {name} --to {first}", f"listener resume {name}"
     assert deployment["reason"].endswith(f"what helps: `{back}`, then `{resume}`")

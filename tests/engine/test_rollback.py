@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from stories import cli, history
 
-from listener.demo.app import Behaviour, Release
+from listener.demo.app import Behaviour, Check, Release
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
@@ -22,7 +22,7 @@ def test_it_goes_back_without_a_registry_and_after_every_prune(world: World) -> 
     before = world.container("web")
 
     # The registry goes away while the fourth, which is sick, is being watched.
-    sick = world.push("web", Release("4", Behaviour.SICK))
+    sick = world.push("web", Release("4", Behaviour.SICK, check=Check(retries=10)))
     wait_for(
         lambda: (
             world.listener.target(name)["state"] == "deploying"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from stories import history
+from stories import history, length
 
 from lab.contained import APP, Contained
 from lab.events import Events
@@ -18,7 +17,9 @@ from listener.demo.engine import LABEL, EngineTrouble
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
 
-_LONG = 120
+# A slow machine starts three interpreters for each of these.
+pytestmark = pytest.mark.timeout(900)
+_LONG = 400
 # It begins again, or takes its new configuration: until then it knows no target.
 _NOT_YET = (OSError, AssertionError)
 
@@ -46,7 +47,7 @@ def test_a_push_of_its_own_image_replaces_it(contained: Contained) -> None:
     assert world.container(APP)["Id"] != before
     assert history(world, APP) == ["succeeded"]
     assert not world.leftovers(APP)
-    assert done["gap_seconds"] < 20
+    assert done["gap_seconds"] <= length(done, "cutover")
     assert "own container" in _step(done, "plan")["detail"]
     assert _deploys(world, "web", "2") == "succeeded"
 
@@ -164,7 +165,9 @@ def test_a_kill_around_the_helpers_start_loses_nothing(contained: Contained, fau
 def test_a_helper_that_was_removed_leaves_the_old_one(contained: Contained) -> None:
     world = contained.world
     contained.begin()
-    contained.push("2", check=("-c", "raise SystemExit('not well')"))
+    # It is found to be sick only once the helper is gone.
+    late = "import time; time.sleep(15); raise SystemExit('not well')"
+    contained.push("2", check=("-c", late))
     wait_for(lambda: contained.version == "2", "the new one runs", timeout=_LONG)
     world.engine.docker("rm", "-f", helper_of(world))
 
@@ -195,7 +198,7 @@ def test_the_helper_tells_where_its_redis_lost_everything(contained: Contained) 
     contained.begin()
     contained.push("2")
     wait_for(lambda: contained.version == "2", "the new one runs", timeout=_LONG)
-    shutil.rmtree(world.listener.state)
+    world.listener.state.rename(world.directory / "lost")
     # A restart within the time that it has to prove itself is a reason to take it back.
     os.kill(world.container(APP)["State"]["Pid"], signal.SIGKILL)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from listener.demo.app import Behaviour, Check, Release
 from listener.demo.waiting import wait_for
 from listener.demo.world import World
@@ -13,7 +11,7 @@ def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> No
     url = world.begin("web", Release("1"))
 
     # A deployment that takes its time runs: version 2 is healthy only after some seconds.
-    slow = Release("2", Behaviour.SLOW, seconds=6, check=Check(start_period=30))
+    slow = Release("2", Behaviour.SLOW, seconds=25, check=Check(start_period=60))
     first = world.push("web", slow)
     wait_for(
         lambda: any(one["state"] == "watching" for one in world.listener.deployments()),
@@ -21,10 +19,10 @@ def test_ten_pushes_within_a_second_make_one_more_deployment(world: World) -> No
     )
 
     # Meanwhile ten versions are pushed within a second.
-    began = time.monotonic()
     digests = [world.push("web", Release(str(number))) for number in range(3, 13)]
-    # A busy machine needs more than a second for ten calls.
-    assert time.monotonic() - began < 5
+    # A busy machine needs more than a second for them, but all of them came meanwhile.
+    running = [one for one in world.listener.deployments() if one["to_digest"] == first]
+    assert [one["state"] for one in running] == ["watching"]
 
     # The running one is finished, then the newest of the ten is deployed and no other.
     assert world.listener.deployment_of(world.name("web"), first)["state"] == "succeeded"
