@@ -8,7 +8,6 @@ connection breaks. Containers and images are named by id or name; answers are th
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -21,6 +20,7 @@ from aiodocker.exceptions import DockerError
 
 from listener.drivers.container_calls import ContainerCalls
 from listener.drivers.errors import Conflict, EngineAway, EngineError, EngineStuck, NotFound
+from listener.drivers.identity import identity, is_podman, numbers
 from listener.drivers.image_calls import ImageCalls
 from listener.drivers.service_calls import ServiceCalls
 from listener.drivers.unshown import Looks, is_shown
@@ -83,7 +83,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         except BaseException:
             await self.close()
             raise
-        self.engine_id = self._id = _identity(version, info)
+        self.engine_id = self._id = identity(version, info)
         self.exchanged.clear()
         self._learn(version, info)
 
@@ -98,7 +98,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
 
     def _learn(self, version: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         self.version = version.get("Version", "")
-        self.podman = _is_podman(version)
+        self.podman = is_podman(version)
         self.os = version.get("Os", "")
         self.architecture = version.get("Arch", "")
         self.name = info.get("Name", "")
@@ -118,7 +118,7 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
             except EngineError as problem:
                 # A newer version of this program goes on with what is under way.
                 raise EngineAway(str(problem)) from problem
-            if _identity(version, info) != self._id:
+            if identity(version, info) != self._id:
                 self.exchanged.set()
                 raise EngineAway(f"Another engine than before answers at {self.url}")
             self._learn(version, info)
@@ -133,9 +133,9 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         return Docker(url=self.url, api_version="v1.24")
 
     def _agree(self, version: Mapping[str, Any]) -> tuple[int, int]:
-        api = min(_numbers(version.get("ApiVersion")), NEWEST_API)
+        api = min(numbers(version.get("ApiVersion")), NEWEST_API)
         lowest = version.get("MinAPIVersion")
-        if lowest and api < _numbers(lowest):
+        if lowest and api < numbers(lowest):
             raise EngineError(
                 400,
                 f"The engine at {self.url} speaks API {lowest} and newer, this program up to "
@@ -271,28 +271,10 @@ class Engine(ContainerCalls, ImageCalls, ServiceCalls):
         return kinds.get(fault.status, EngineError)(fault.status, said)
 
 
-def _is_podman(version: Mapping[str, Any]) -> bool:
-    parts = version.get("Components") or ()
-    return any(str(part.get("Name", "")).startswith("Podman") for part in parts)
-
-
-def _identity(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """Podman makes up another ID for each answer: its machine and its storage tell it instead."""
-    if not _is_podman(version):
-        return str(info.get("ID", ""))
-    place = f"{info.get('Name', '')}\0{info.get('DockerRootDir', '')}"
-    return f"podman-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
-
-
 def _data(call: Call) -> str | io.BytesIO | None:
     if call.content is not None:
         return io.BytesIO(call.content)
     return None if call.body is None else json.dumps(call.body)
-
-
-def _numbers(version: str | None) -> tuple[int, int]:
-    major, _, minor = (version or "1.24").partition(".")
-    return int(major), int(minor)
 
 
 def _cause(fault: BaseException) -> str:
