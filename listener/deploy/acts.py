@@ -171,7 +171,10 @@ class Acts:
 
     async def _cut_over(self, journal: Journal) -> Outcome:
         # What stands against it is found before anything is stopped for it.
-        await self._cutover.check(journal)
+        try:
+            await self._cutover.check(journal)
+        except CannotSwapError as problem:
+            return Faulted(str(problem), blameless=True)
         await self._dependents.stop_all(journal)
         await self._neighbours.stop_all(journal)
         started = await self._cutover.cut_over(journal)
