@@ -113,12 +113,11 @@ async def test_an_unknown_digest_is_not_found(
 async def test_another_platform_is_told_at_once(
     client: Engine, registry: Registry, session: str, anonymous: Logins, pulls: list[str]
 ) -> None:
-    image = build(Release(version=session), {LABEL: session})
-    digest = Api(registry).push_index(f"{session}/web", "1", [("s390x", image)])
+    made = build(Release(version=session), {LABEL: session})
+    digest = Api(registry).push_index(f"{session}/web", "1", [("s390x", made)])
+    image = f"{registry.host}/{session}/web"
     with pytest.raises(PullFault) as fault:
-        await pull_with_retries(
-            client, f"{registry.host}/{session}/web", digest, anonymous, pull_timeout=30
-        )
+        await pull_with_retries(client, image, digest, anonymous, pull_timeout=30)
     assert fault.value.kind == "no_platform"
     assert pulls == [digest]
 

@@ -165,9 +165,7 @@ def test_a_kill_around_the_helpers_start_loses_nothing(contained: Contained, fau
 def test_a_helper_that_was_removed_leaves_the_old_one(contained: Contained) -> None:
     world = contained.world
     contained.begin()
-    # It is found to be sick only once the helper is gone.
-    late = "import time; time.sleep(15); raise SystemExit('not well')"
-    contained.push("2", check=("-c", late))
+    contained.push("2", check=("-c", "import time; time.sleep(15); raise SystemExit('not well')"))
     wait_for(lambda: contained.version == "2", "the new one runs", timeout=_LONG)
     world.engine.docker("rm", "-f", helper_of(world))
 
@@ -220,9 +218,7 @@ def test_without_the_setting_it_refuses_to_replace_itself(
     contained.push("1")
     contained.run()
     world = contained.world
-    shown = wait_for(
-        lambda: next(iter(world.listener.api("targets")["targets"]), None), "it sees itself"
-    )
+    shown = wait_for(lambda: _first_target(world), "it sees itself")
     assert shown["state"] == "invalid"
     assert "this program itself" in shown["reason"]
     assert "self_update: true" in shown["reason"]
@@ -235,9 +231,7 @@ def test_what_it_relies_on_is_replaced_only_by_name(world: World) -> None:
     world.listener.settings["registries"][url.split("/")[2]] = {"insecure": True}
     world.listener.write()
     world.listener.start()
-    shown = wait_for(
-        lambda: next(iter(world.listener.api("targets")["targets"]), None), "it is seen"
-    )
+    shown = wait_for(lambda: _first_target(world), "it is seen")
     assert shown["state"] == "invalid"
     assert "the registry, which this program relies on" in shown["reason"]
 
@@ -248,6 +242,10 @@ def test_what_it_relies_on_is_replaced_only_by_name(world: World) -> None:
         "it is a target by name",
         forgive=_NOT_YET,
     )
+
+
+def _first_target(world: World) -> dict[str, str] | None:
+    return next(iter(world.listener.api("targets")["targets"]), None)
 
 
 def _deploys(world: World, app: str, version: str) -> str:
