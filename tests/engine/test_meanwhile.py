@@ -1,9 +1,10 @@
-"""What comes to live off a target while its deployment is under way is not cut off by it."""
+"""What people do around a target while its deployment is under way neither harms nor is harmed."""
 
 from __future__ import annotations
 
 import shlex
 
+from stories import ends, interrupt
 from test_dependents import asks_itself, live_off
 
 from listener.demo.app import Release
@@ -38,3 +39,18 @@ def test_a_sidecar_that_is_made_anew_meanwhile_ends_the_deployment_in_time(world
     assert world.listener.cli("deploy", web, "--wait").returncode == 0
     world.wait_answer(url, "2")
     assert asks_itself(world, sidecar) == "2"
+
+
+def test_a_new_container_that_was_pruned_before_the_swap_is_tried_again(world: World) -> None:
+    url = world.begin("web", Release("1"))
+    digest = interrupt(world, "before-cutover", Release("2"))
+    [made] = world.leftovers("web")
+    world.engine.docker("rm", made)
+    world.listener.kill(redis=True)
+    world.listener.start()
+    deployment = ends(world, digest, "failed")
+    assert "the new container was removed by someone else" in deployment["reason"]
+    world.wait_answer(url, "1")
+    # It says nothing of the image: the next push of it is deployed.
+    assert world.push("web", Release("2")) == digest
+    world.wait_answer(url, "2")
