@@ -65,7 +65,9 @@ SICK = [
     Row("sick", sick(Behaviour.SICK), "last probe said check failed: no conn", "unhealthy"),
     Row(
         "hangs",
-        sick(Behaviour.HANGS, check=Check(timeout=1)),
+        # Engine 20.10 never answers again for a container whose check it could not even start
+        # within the timeout: on a busy machine that takes longer than a second.
+        sick(Behaviour.HANGS),
         "Health check exceeded timeout",
         "unhealthy",
     ),
