@@ -16,6 +16,7 @@ from listener.config.notifier import Notifier
 from listener.drivers.compose_file import advice
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError, NotFound
+from listener.drivers.own import lasting_name
 from listener.model.reference import BadReference, parse_reference
 from listener.model.target import Target
 from listener.registry import Credentials, RegistryFault, Resolver, read_key
@@ -154,6 +155,7 @@ async def _engine(settings: Settings, targets: list[Target]) -> AsyncIterator[Ch
         api = ".".join(map(str, engine.api))
         text = f"{engine.name}: Docker {engine.version}, API {api}, at {engine.url}"
         yield CheckLine("ok", "engine", text)
+        settings = settings.model_copy(update={"host": lasting_name(settings.host, engine.name)})
         # Hosts that share a Redis share the file too: what is absent here may be on another one.
         alone = settings.redis is None
         targets += await Discovery(engine, settings, alone=alone).targets()

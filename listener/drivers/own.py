@@ -36,12 +36,12 @@ def own_container() -> str:
     return name if _MARK.exists() and re.fullmatch(r"[0-9a-f]{12}", name) else ""
 
 
-def is_made_up(host: str) -> bool:
-    """Whether a hostname is the one that the engine made up for this container, from its id: its
-    successor has another one.
+def lasting_name(host: str, machine: str) -> str:
+    """A worker's name: this `host`, unless the engine made that up for this container from its id,
+    so that its successor has another one; then that of the engine's `machine`, where it is known.
     """
-    own = own_container()
-    return len(host) >= _SHORT_ID and own.startswith(host)
+    made_up = len(host) >= _SHORT_ID and own_container().startswith(host)
+    return machine if machine and made_up else host
 
 
 def is_own(one: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from listener.config import Settings
 from listener.drivers.engine import Engine
 from listener.drivers.errors import EngineAway, EngineError
-from listener.drivers.own import is_made_up
+from listener.drivers.own import lasting_name
 from listener.registry import Credentials, Resolver
 from listener.store import Archive, Holder, Lease, LeaseLost, Store, Unavailable
 from listener.telemetry import Metrics
@@ -101,10 +101,10 @@ class Worker:
 
     def _named(self, settings: Settings) -> Settings:
         """With the machine's name for a worker that has none but its container's id."""
-        if not self._machine or not is_made_up(settings.host):
-            return settings
-        self._metrics.worker_forgotten(settings.host)
-        return settings.model_copy(update={"host": self._machine})
+        name = lasting_name(settings.host, self._machine)
+        if name != settings.host:
+            self._metrics.worker_forgotten(settings.host)
+        return settings.model_copy(update={"host": name})
 
     async def _hold(self, engine: Engine) -> None:
         lease = Lease(self._store, engine.engine_id, self._owner, self.settings.host)

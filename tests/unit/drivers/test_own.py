@@ -59,8 +59,9 @@ def test_a_hostname_that_the_engine_made_up_is_told_from_one_that_was_chosen(
     mounts: Mounts,
 ) -> None:
     mounts(DOCKER)
-    assert own.is_made_up(ID[:12])
-    assert not own.is_made_up("docker-1")
-    assert not own.is_made_up("3f")
+    assert own.lasting_name(ID[:12], "docker-1") == "docker-1"
+    assert own.lasting_name(ID[:12], "") == ID[:12]
+    for chosen in ("deployer", "3f"):
+        assert own.lasting_name(chosen, "docker-1") == chosen
     mounts("9 8 8:1 / / rw - ext4 /dev/sda1 rw")
-    assert not own.is_made_up(ID[:12])
+    assert own.lasting_name(ID[:12], "docker-1") == ID[:12]
