@@ -104,11 +104,14 @@ class Salvage:
         return Phase.HANDOVER if old["State"] == "running" else Phase.WATCH
 
     async def _rested(self, old: dict[str, Any], made: dict[str, Any] | None) -> bool:
-        """Whether the old one did not run before the swap either: the new one is made first."""
+        """Whether the old one did not run before the swap either: the new one is made first.
+
+        One that never ran may be a copy that was made on a way back, to be started.
+        """
         inspect = await self._engine.inspect_container(old["Id"])
         ended = str(inspect["State"].get("FinishedAt", ""))
-        if ended.startswith(_NEVER):
-            return bool(old["State"] == "created")
+        if not ended or ended.startswith(_NEVER):
+            return False
         return made is not None and datetime.fromisoformat(ended).timestamp() < int(made["Created"])
 
     async def _take_place(self, scene: Scene, old: dict[str, Any]) -> None:
