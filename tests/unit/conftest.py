@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from lab.redis_server import RedisServer
 from listener.model.base import utc_now
 from listener.model.deployment import Deployment, State, Trigger, new_deployment_id
+from listener.model.journal import OldContainer
 from listener.model.view import HostView, TargetView
 from listener.store import Archive, Lease, Ledger, PushLog, Store, connect
 from listener.telemetry import Metrics
@@ -146,4 +147,18 @@ def a_deployment(target: str = "web", host: str = "h1", **facts: Any) -> Deploym
             "state": State.QUEUED,
             **facts,
         }
+    )
+
+
+def an_old(inspect: dict[str, Any], *, was_healthy: bool = True) -> OldContainer:
+    """A container that ran before, as the engine told it then."""
+    return OldContainer(
+        id="old",
+        name="web",
+        image_id="old",
+        digest=None,
+        image_config={},
+        inspect=inspect,
+        was_running=True,
+        was_healthy=was_healthy,
     )

@@ -11,9 +11,10 @@ import pytest
 from listener.deploy import runner as module
 from listener.deploy.outcomes import Done, Outcome
 from listener.deploy.runner import Runner
-from listener.model.journal import Journal, OldContainer, Phase
+from listener.model.journal import Journal, Phase
 from listener.model.target import Memory
 from listener.telemetry import Metrics
+from tests.unit.conftest import an_old
 from tests.unit.deploy.test_machine import fresh
 
 
@@ -26,16 +27,7 @@ class Acts:
         whole = cast(Any, self)
         self.runner = Runner(whole, whole, whole, Metrics())
         inspect = {"Config": {"StopTimeout": stop_timeout}}
-        old = OldContainer(
-            id="old",
-            name="web",
-            image_id="old",
-            digest=None,
-            image_config={},
-            inspect=inspect,
-            was_running=True,
-            was_healthy=True,
-        )
+        old = an_old(inspect)
         self.journal: Journal = fresh().model_copy(update={"phase": phase, "old": old})
 
     async def perform(self, *_: object) -> Outcome:

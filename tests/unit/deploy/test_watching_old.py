@@ -13,7 +13,8 @@ from listener.deploy.progress import ActProgress
 from listener.deploy.watching import Watching
 from listener.drivers.wayback import WayBack
 from listener.model.base import utc_now
-from listener.model.journal import Baseline, Journal, NewContainer, OldContainer
+from listener.model.journal import Baseline, Journal, NewContainer
+from tests.unit.conftest import an_old
 from tests.unit.deploy.test_machine import NEW_DIGEST, fresh
 
 RUNS = {"Status": "running", "Running": True, "StartedAt": "t", "Health": {"Status": "starting"}}
@@ -57,16 +58,7 @@ async def test_one_that_was_not_known_to_be_healthy_has_to_stay_up(
 ) -> None:
     monkeypatch.setattr(health, "_SHORTEST_RUN", 0.05)
     monkeypatch.setattr(watch, "_EVERY", 0.01)
-    old = OldContainer(
-        id="old",
-        name="web",
-        image_id="old",
-        digest=None,
-        image_config={},
-        inspect={"State": before, "HostConfig": {}},
-        was_running=True,
-        was_healthy=False,
-    )
+    old = an_old({"State": before, "HostConfig": {}}, was_healthy=False)
     new = NewContainer(digest=NEW_DIGEST, reference="web:latest")
     journal = fresh().model_copy(update={"old": old, "new": new})
     settings = journal.target.settings.model_copy(
